@@ -1,0 +1,4 @@
+package passes
+
+// StepReport is what one step did.
+type StepReport struct{}
