@@ -1,0 +1,2 @@
+// Onnxpass prepares trained ONNX models for deployment.
+package main
