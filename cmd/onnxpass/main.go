@@ -1,2 +1,4 @@
 // Onnxpass prepares trained ONNX models for deployment.
 package main
+
+func main() {}
