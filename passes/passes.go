@@ -6,11 +6,6 @@ package passes
 import (
 	"context"
 	"fmt"
-	"log/slog"
-
-	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/graph"
-	"github.com/onnxpass/onnxpass/passes/target"
 )
 
 // Phase orders passes whatever order the user typed.
@@ -25,6 +20,15 @@ const (
 	Storage
 	Finish
 )
+
+// String is the phase's name in lower case.
+func (p Phase) String() string {
+	names := [...]string{"cleanup", "structure", "precision", "quantize", "storage", "finish"}
+	if p < 0 || int(p) >= len(names) {
+		return fmt.Sprintf("phase %d", int(p))
+	}
+	return names[p]
+}
 
 // Info describes a pass.
 type Info struct {
@@ -44,8 +48,11 @@ type Pass struct {
 }
 
 // New makes a Pass whose options are the exported fields of O. A field is set
-// by its kebab-case name or by its `opt` tag; the `help` tag documents it and
-// the `choices` tag lists what a string may be.
+// by its kebab-case name or by its `opt` tag (`opt:"-"` hides it); the `help`
+// tag documents it, `choices:"a|b"` lists what a string (or an element of a
+// list) may be, `min:"0"` and `max:"1"` bound a number. Fields may be int,
+// int32, int64, float32, float64, bool, string (or named string types),
+// time.Duration, Size and []string. An Options struct may be a Validator.
 func New[O any](info Info, defaults O, run func(context.Context, *Env, O) error) Pass {
 	return Pass{Info: info, defaults: defaults, run: func(ctx context.Context, env *Env, options any) error {
 		o, ok := options.(O)
@@ -60,16 +67,4 @@ func New[O any](info Info, defaults O, run func(context.Context, *Env, O) error)
 type Step struct {
 	Pass    Pass
 	Options any
-}
-
-// Env is what a pass works with.
-type Env struct {
-	Model  *graph.Model
-	Target *target.Profile
-	Calib  *calib.Calibration // nil without samples
-	Select *Selector          // --only, --exclude, --only-op, --exclude-op
-	Runner calib.Runner       // nil when there is no runtime library
-	Log    *slog.Logger
-	DryRun bool // plan and report, edit nothing
-	Report *StepReport
 }

@@ -1,4 +1,133 @@
 package passes
 
-// StepReport is what one step did.
-type StepReport struct{}
+import (
+	"fmt"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// StepReport is what one step did. The pipeline fills in the pass, the time
+// and the counts; the pass adds plans, skips, notes and records through Env.
+// Everything is in a fixed order, so equal runs give equal reports (but for Seconds).
+type StepReport struct {
+	Pass    string  `json:"name"`
+	Spec    string  `json:"spec"`             // the step as Parse reads it
+	Pulled  string  `json:"pulled,omitempty"` // the pass that needed this one, when the user did not ask for it
+	Planned bool    `json:"planned"`          // dry run: decided, not done
+	Seconds float64 `json:"seconds"`
+
+	NodesBefore  int        `json:"nodes_before"`
+	NodesAfter   int        `json:"nodes_after"`
+	NodesAdded   int        `json:"nodes_added"`
+	NodesRemoved int        `json:"nodes_removed"`
+	Edits        int        `json:"edits"` // changes counted by the graph
+	Ops          []OpChange `json:"ops,omitempty"`
+
+	Plan   []PlanEntry   `json:"plan,omitempty"`
+	Skips  []Skip        `json:"skips,omitempty"`
+	Notes  []*diag.Error `json:"notes,omitempty"`
+	Layers []Layer       `json:"layers,omitempty"`
+	Ranges []Range       `json:"ranges,omitempty"`
+	Facts  []Fact        `json:"facts,omitempty"`
+
+	skipIndex map[string]int
+}
+
+// OpChange is how the number of nodes of one operator type changed.
+type OpChange struct {
+	Op     string `json:"op"`
+	Before int    `json:"before"`
+	After  int    `json:"after"`
+}
+
+// PlanEntry is one decision of a pass.
+type PlanEntry struct {
+	Node   string `json:"node"`
+	Op     string `json:"op"`
+	Action string `json:"action"`           // "fold into Conv", "quantize"
+	Detail string `json:"detail,omitempty"` // "u8 input, s8 weights per channel"
+}
+
+// Skip is a reason why nodes were left alone.
+type Skip struct {
+	Reason string   `json:"reason"`
+	Count  int      `json:"count"`
+	Nodes  []string `json:"nodes"` // the first MaxSkipNodes of them
+}
+
+// MaxSkipNodes bounds the names kept for one reason.
+const MaxSkipNodes = 50
+
+// Fact is a figure worth a line in the summary, for instance {"bias corrected", "31 layers"}.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Layer is what became of one layer with weights. Pointers are nil where a figure was not measured.
+type Layer struct {
+	Name   string `json:"name"`
+	Op     string `json:"op"`
+	Output string `json:"output"` // the value it computes
+
+	Dtype       string `json:"dtype_after"`      // of the arithmetic: "int8", "float32"
+	DtypeBefore string `json:"dtype_before"`     // the same before the pass
+	Activation  string `json:"activation_dtype"` // "uint8", "int8", "float32"
+	Weight      string `json:"weight_dtype"`     // "int8 per channel", "float32"
+	Reason      string `json:"reason,omitempty"` // why the layer stayed as it was; empty when it changed
+
+	MACs        *int64 `json:"macs"`
+	Params      int64  `json:"params"`
+	BytesBefore int64  `json:"bytes_before"`
+	BytesAfter  int64  `json:"bytes_after"`
+
+	SQNR   *float64 `json:"sqnr_db"` // of the layer's output, 10 log10(sum ref^2 / sum err^2)
+	Cosine *float64 `json:"cosine"`
+	MaxAbs *float64 `json:"max_abs"`
+	// WeightSQNR is the same figure for the weights alone.
+	WeightSQNR *float64 `json:"weight_sqnr_db"`
+}
+
+// Range is how one tensor is quantized: real = Scale * (code - ZeroPoint).
+type Range struct {
+	Tensor string `json:"tensor"`
+	Dtype  string `json:"dtype"`
+	Method string `json:"method"` // how the range was chosen: "minmax", "mse", ...
+
+	Scale     float64 `json:"scale"` // the largest one when there are several
+	ZeroPoint int64   `json:"zero_point"`
+	Channels  int     `json:"channels"` // number of scales; 1 = per tensor
+	Axis      int     `json:"axis"`     // of the channels; -1 = per tensor
+
+	Low     float64  `json:"low"` // range of the codes
+	High    float64  `json:"high"`
+	Min     float64  `json:"min"` // observed
+	Max     float64  `json:"max"`
+	Clipped *float64 `json:"clipped_pct"` // observed values outside [Low, High], in percent
+	SQNR    *float64 `json:"sqnr_db"`     // estimated from the histogram
+}
+
+// Skip records that n was left alone, and why. The reason is counted, so it
+// must not name n. A nil node counts without a name.
+func (r *StepReport) Skip(n *graph.Node, reason string) {
+	if r.skipIndex == nil {
+		r.skipIndex = map[string]int{}
+	}
+	i, ok := r.skipIndex[reason]
+	if !ok {
+		i = len(r.Skips)
+		r.skipIndex[reason] = i
+		r.Skips = append(r.Skips, Skip{Reason: reason})
+	}
+	s := &r.Skips[i]
+	s.Count++
+	if n != nil && len(s.Nodes) < MaxSkipNodes {
+		s.Nodes = append(s.Nodes, nodeName(n))
+	}
+}
+
+// Fact records a figure for the summary.
+func (r *StepReport) Fact(name, format string, args ...any) {
+	r.Facts = append(r.Facts, Fact{name, fmt.Sprintf(format, args...)})
+}

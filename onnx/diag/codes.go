@@ -1,0 +1,41 @@
+package diag
+
+import (
+	"slices"
+	"strings"
+)
+
+// Codes returns the documentation of every code, in order of the codes.
+func Codes() []Entry {
+	all := slices.Concat(
+		internalCodes,
+		usageCodes,
+		gateCodes,
+		noteCodes,
+	)
+	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
+	return all
+}
+
+// Explain returns the documentation of one code.
+func Explain(code string) (Entry, bool) {
+	for _, e := range Codes() {
+		if strings.EqualFold(e.Code, code) {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// internalCodes are failures that the tool did not expect.
+var internalCodes = []Entry{
+	{"OP1001", "a pass failed unexpectedly", `A pass met a state that it holds to be impossible and was stopped; nothing was written. This is a defect of onnxpass.
+
+Run again with -v to see where it happened, and report it together with that output. Leaving the pass out of -p, or excluding the named node with --exclude, works around it.`},
+	{"OP1002", "a file could not be read or written", `The operating system refused to read or write a file: no permission, no space left, a broken disk or network mount. The message carries the system's own words.
+
+Nothing partial is left behind. The same command may succeed when it is repeated.`},
+	{"OP1003", "a pass left an invalid graph", `After a pass the graph no longer satisfies the rules of the format (operands defined before use, unique names, consistent types). Nothing was written. This is a defect of onnxpass; the message names the pass.
+
+Run with -p without that pass, and report the message.`},
+}

@@ -1,0 +1,288 @@
+package passes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sort"
+	"time"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// Order is a constraint between two passes of one pipeline, as data.
+type Order struct {
+	Before, After string // names of passes
+	Why           string // "pruning changes the ranges that quant measures"
+}
+
+// Set is a collection of passes that can be combined.
+type Set struct {
+	Passes []Pass
+	Order  []Order
+}
+
+// Pipeline is a list of steps in the order they run.
+type Pipeline struct {
+	Steps  []Step
+	Asked  []Step            // as the user wrote them
+	Pulled map[string]string // pass that was added -> pass that needs it
+	Notes  []*diag.Error     // what --keep-order overrode
+
+	// Check examines the model after every step; an error is blamed on the
+	// step. Nil checks nothing.
+	Check func(*graph.Model) error
+}
+
+// PipelineOptions steer how steps are arranged.
+type PipelineOptions struct {
+	KeepOrder bool // run in the order given
+	NoPrep    bool // do not pull in what passes need
+}
+
+// Arrange makes a pipeline of the steps the user asked for: passes that others
+// need are pulled in, then all are sorted by phase and, within a phase, by the
+// order constraints and the order asked for.
+func (s Set) Arrange(asked []Step, o PipelineOptions) (*Pipeline, error) {
+	p := &Pipeline{Asked: asked, Pulled: map[string]string{}}
+	if !o.KeepOrder {
+		if err := noDuplicates(asked); err != nil {
+			return nil, err
+		}
+	}
+	steps := asked
+	if !o.NoPrep {
+		var err error
+		if steps, err = s.pull(asked, p.Pulled); err != nil {
+			return nil, err
+		}
+	}
+	if o.KeepOrder {
+		p.Steps = steps
+		p.Notes = s.violations(steps)
+		return p, nil
+	}
+	p.Steps = s.sorted(steps)
+	return p, nil
+}
+
+func noDuplicates(steps []Step) error {
+	seen := map[string]bool{}
+	for _, s := range steps {
+		if seen[s.Pass.Name] {
+			return diag.New("OP2006", fmt.Sprintf("pass %s is named twice", s.Pass.Name)).
+				Hinted("--keep-order takes the list as it is")
+		}
+		seen[s.Pass.Name] = true
+	}
+	return nil
+}
+
+// pull inserts what each step needs before it, unless it is in the list already.
+func (s Set) pull(asked []Step, pulled map[string]string) ([]Step, error) {
+	have := map[string]bool{}
+	for _, st := range asked {
+		have[st.Pass.Name] = true
+	}
+	var out []Step
+	var add func(p Pass) error
+	add = func(p Pass) error {
+		for _, need := range p.Needs {
+			if have[need] {
+				continue
+			}
+			have[need] = true
+			q, err := Find(s.Passes, need)
+			if err != nil {
+				return fmt.Errorf("pass %s needs: %w", p.Name, err)
+			}
+			pulled[need] = p.Name
+			if err := add(q); err != nil {
+				return err
+			}
+			out = append(out, q.Default())
+		}
+		return nil
+	}
+	for _, st := range asked {
+		if err := add(st.Pass); err != nil {
+			return nil, err
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+// sorted orders by phase, then repeatedly takes the first step that no other waiting step of its phase must precede.
+func (s Set) sorted(steps []Step) []Step {
+	rest := append([]Step(nil), steps...)
+	sort.SliceStable(rest, func(i, j int) bool { return rest[i].Pass.Phase < rest[j].Pass.Phase })
+	out := make([]Step, 0, len(rest))
+	for len(rest) > 0 {
+		i := s.firstFree(rest)
+		out = append(out, rest[i])
+		rest = append(rest[:i], rest[i+1:]...)
+	}
+	return out
+}
+
+// firstFree is the first step of the leading phase that nothing waiting must precede; 0 when the constraints contradict each other.
+func (s Set) firstFree(rest []Step) int {
+	for i, st := range rest {
+		if st.Pass.Phase != rest[0].Pass.Phase {
+			break
+		}
+		free := true
+		for j, other := range rest {
+			if j != i && s.mustPrecede(other.Pass, st.Pass) != "" {
+				free = false
+			}
+		}
+		if free {
+			return i
+		}
+	}
+	return 0
+}
+
+// mustPrecede is the reason why a must run before b, empty when there is none.
+func (s Set) mustPrecede(a, b Pass) string {
+	for _, o := range s.Order {
+		if o.Before == a.Name && o.After == b.Name {
+			return o.Why
+		}
+	}
+	for _, need := range b.Needs {
+		if need == a.Name {
+			return b.Name + " works on what " + a.Name + " leaves"
+		}
+	}
+	return ""
+}
+
+// violations notes every pair that --keep-order leaves in the wrong order.
+func (s Set) violations(steps []Step) []*diag.Error {
+	var out []*diag.Error
+	for i, a := range steps {
+		for _, b := range steps[i+1:] {
+			why := s.mustPrecede(b.Pass, a.Pass)
+			if why == "" && b.Pass.Phase < a.Pass.Phase {
+				why = fmt.Sprintf("the %s phase comes before the %s phase", b.Pass.Phase, a.Pass.Phase)
+			}
+			if why != "" {
+				out = append(out, diag.New("OP8005", fmt.Sprintf("%s runs before %s", a.Pass.Name, b.Pass.Name), "why", why).
+					Hinted("leave --keep-order out"))
+			}
+		}
+	}
+	return out
+}
+
+// Validate checks the collection itself: names are unique, needs and
+// constraints name passes that exist, option types can be parsed, and the
+// constraints agree with the phases and with each other.
+func (s Set) Validate() error {
+	var errs []error
+	byName := map[string]Pass{}
+	for _, p := range s.Passes {
+		if _, dup := byName[p.Name]; dup || p.Name == "" {
+			errs = append(errs, fmt.Errorf("pass name %q is empty or used twice", p.Name))
+		}
+		byName[p.Name] = p
+		errs = append(errs, p.validate()...)
+	}
+	for _, p := range s.Passes {
+		for _, need := range p.Needs {
+			q, ok := byName[need]
+			if !ok || q.Phase > p.Phase {
+				errs = append(errs, fmt.Errorf("pass %s needs %s, which does not exist or runs later", p.Name, need))
+			}
+		}
+	}
+	for _, o := range s.Order {
+		a, okA := byName[o.Before]
+		b, okB := byName[o.After]
+		if !okA || !okB || a.Phase > b.Phase || o.Why == "" {
+			errs = append(errs, fmt.Errorf("order %s before %s: unknown pass, against the phases, or without a reason", o.Before, o.After))
+		}
+		if s.mustPrecede(b, a) != "" {
+			errs = append(errs, fmt.Errorf("order of %s and %s is required both ways", o.Before, o.After))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p Pass) validate() (errs []error) {
+	for _, o := range p.Options() {
+		step, err := p.Default().Set(o.Name, unquote(o.Default))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pass %s: default of option %s is refused: %w", p.Name, o.Name, err))
+		} else if err := step.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("pass %s: defaults are refused: %w", p.Name, err))
+		}
+		if o.Help == "" {
+			errs = append(errs, fmt.Errorf("pass %s: option %s has no help", p.Name, o.Name))
+		}
+	}
+	if p.Summary == "" || p.Doc == "" {
+		errs = append(errs, fmt.Errorf("pass %s: no documentation", p.Name))
+	}
+	return errs
+}
+
+// Run applies the steps to env.Model and reports on each. On an error the
+// reports of the steps so far, the failed one included, are returned too.
+//
+// In a dry run (env.DryRun) passes that need no samples really edit the model,
+// so that the plans after them are those of the real run; the caller throws
+// the model away. Passes that need samples see DryRun and only plan.
+func (p *Pipeline) Run(ctx context.Context, env *Env) ([]*StepReport, error) {
+	var reports []*StepReport
+	dry := env.DryRun
+	defer func() { env.DryRun = dry }()
+	for _, step := range p.Steps {
+		if err := ctx.Err(); err != nil {
+			return reports, err
+		}
+		env.DryRun = dry && step.Pass.NeedsData
+		env.Report = &StepReport{Pass: step.Pass.Name, Spec: step.String(), Pulled: p.Pulled[step.Pass.Name], Planned: env.DryRun}
+		reports = append(reports, env.Report)
+		if err := p.runStep(ctx, env, step); err != nil {
+			return reports, fmt.Errorf("pass %s: %w", step.Pass.Name, err)
+		}
+	}
+	return reports, nil
+}
+
+func (p *Pipeline) runStep(ctx context.Context, env *Env, step Step) error {
+	before, edits, start := census(env.Model), env.Model.Edits(), time.Now()
+	env.logger().Info("pass", "name", step.Pass.Name, "spec", step.String())
+	err := step.run(ctx, env)
+	env.Report.Seconds = time.Since(start).Seconds()
+	if err != nil {
+		return err
+	}
+	env.Report.Edits = env.Model.Edits() - edits
+	env.Report.count(before, census(env.Model))
+	if p.Check == nil || env.Report.Edits == 0 {
+		return nil
+	}
+	if err := p.Check(env.Model); err != nil {
+		return diag.New("OP1003", fmt.Sprintf("pass %s left an invalid graph", step.Pass.Name)).Wrap(err)
+	}
+	return nil
+}
+
+// run calls the pass and turns a panic into an error.
+func (s Step) run(ctx context.Context, env *Env) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			env.logger().Debug("panic", "pass", s.Pass.Name, "stack", string(debug.Stack()))
+			err = diag.New("OP1001", fmt.Sprintf("pass %s failed unexpectedly", s.Pass.Name)).Wrap(fmt.Errorf("%v", r)).
+				Hinted("this is a defect of onnxpass: please report it with the output of -v")
+		}
+	}()
+	return s.Pass.run(ctx, env, s.Options)
+}
