@@ -1,180 +1,262 @@
 // Package graph is the mutable form of a model: nodes, values and uses with
 // def-use links, imported from and exported to onnx.Model. Topology is
 // mutable, tensor data is immutable and lazy.
+//
+// Messages of package onnx that a graph holds are never changed in place: an
+// edit replaces a message by an altered copy. So what Import was given, what
+// Export returned and what Clone made stay independent of each other, and an
+// untouched message is written again exactly as it was read.
 package graph
 
 import (
 	"iter"
 
-	"github.com/onnxpass/onnxpass/graph/infer"
 	"github.com/onnxpass/onnxpass/onnx"
 )
 
-// Shape, Dim are those of package infer.
-type (
-	Shape = infer.Shape
-	Dim   = infer.Dim
-)
+// Graph is a list of nodes in topological order with inputs, outputs and
+// initializers. The list ends in the hidden Return node, whose inputs are the
+// graph's outputs.
+type Graph struct {
+	model  *Model
+	fn     *Function // set for function bodies and what is nested in them
+	owner  *Node
+	family *family
+	proto  onnx.Graph // name, doc, metadata, unknown fields; the lists are unset
 
-// Model is a whole model: header, main graph, functions.
-type Model struct {
-	Header    onnx.Model // IR version, producer, metadata, doc; Graph and Functions unset
-	Main      *Graph
-	Functions []*Function
+	ret    *Node // sentinel of the circular node list
+	count  int
+	inputs []*Value
+	slots  []slot
+	inits  []*Value // nil where one was removed
+	gaps   int      // number of nils in inits
+	sparse []*Value
+	infos  []infoEntry
+	annots []annotation
+	byName map[string]*Value
 }
 
-// Function is a model-local function; its body is a Graph of its own.
-type Function struct {
-	Proto *onnx.Function // name, domain, attributes, opset imports
-	Body  *Graph
+// slot is an output of the graph: its public name and declaration. The value
+// is the Return node's input of the same index.
+type slot struct {
+	name string
+	info *onnx.ValueInfo // nil in function bodies
 }
 
-// Import builds the graph of m. Tensors are shared, nothing is copied.
-func Import(m *onnx.Model) (*Model, error) { panic("stub") }
-
-// Export writes the graph back into messages.
-func (m *Model) Export() (*onnx.Model, error) { panic("stub") }
-
-// Clone copies topology and shares tensors. Node and value order is the same,
-// so the i-th node of the copy corresponds to the i-th of the original; names are equal.
-func (m *Model) Clone() *Model { panic("stub") }
-
-// Edits counts every change made since Import.
-func (m *Model) Edits() int { panic("stub") }
-
-// Opset is the imported version of a domain ("" is ai.onnx), 0 when not imported.
-func (m *Model) Opset(domain string) int64 { panic("stub") }
-
-// SetOpset records an import. It converts nothing: see passes/opset.
-func (m *Model) SetOpset(domain string, version int64) { panic("stub") }
-
-// All yields the nodes of the main graph, its subgraphs (outer node first) and the functions.
-func (m *Model) All() iter.Seq[*Node] { panic("stub") }
-
-// Graphs yields the main graph, all subgraphs and function bodies, outer before inner.
-func (m *Model) Graphs() iter.Seq[*Graph] { panic("stub") }
-
-// Infer computes types and shapes of all values; declared types of inputs, outputs and
-// value_info are the start. Contradictions are returned as one joined error.
-func (m *Model) Infer() error { panic("stub") }
-
-// Graph is a list of nodes in topological order with inputs, outputs and initializers.
-type Graph struct{}
-
-func (g *Graph) Model() *Model            { panic("stub") }
-func (g *Graph) Name() string             { panic("stub") }
-func (g *Graph) Owner() *Node             { panic("stub") } // node whose attribute this graph is; nil for main graphs and function bodies
-func (g *Graph) Nodes() iter.Seq[*Node]   { panic("stub") } // without the Return node; robust against edits while iterating
-func (g *Graph) All() iter.Seq[*Node]     { panic("stub") } // with subgraphs, outer node first
-func (g *Graph) NumNodes() int            { panic("stub") }
-func (g *Graph) Inputs() []*Value         { panic("stub") }
-func (g *Graph) Outputs() []*Value        { panic("stub") } // what the Return node uses, in slot order
-func (g *Graph) OutputName(i int) string  { panic("stub") } // public name of output i
-func (g *Graph) Return() *Node            { panic("stub") } // the hidden node; graph outputs are its inputs
-func (g *Graph) Initializers() []*Value   { panic("stub") }
-func (g *Graph) Value(name string) *Value { panic("stub") } // this graph and enclosing ones; nil when there is none
-func (g *Graph) Sort() error              { panic("stub") } // stable topological order; error names a node of a cycle
-func (g *Graph) End() *Cursor             { panic("stub") } // insertion point behind the last node
-func (g *Graph) Begin() *Cursor           { panic("stub") } // insertion point before the first node
-
-// Init adds an initializer; the tensor's name is ignored, the value gets a free name made from hint.
-func (g *Graph) Init(hint string, t *onnx.Tensor) *Value { panic("stub") }
-
-// DropInput removes input i from the interface. It must be unused, or be an initializer as well.
-func (g *Graph) DropInput(i int) { panic("stub") }
-
-// AddOutput makes v an additional output under its own name (used by calibration on clones).
-func (g *Graph) AddOutput(v *Value) { panic("stub") }
-
-// Node is one operator. Nil inputs and outputs are absent optional ones.
-type Node struct{}
-
-func (n *Node) Op() string              { panic("stub") }
-func (n *Node) Domain() string          { panic("stub") } // "" for ai.onnx
-func (n *Node) Is(ops ...string) bool   { panic("stub") } // domain ai.onnx and op among ops
-func (n *Node) Name() string            { panic("stub") }
-func (n *Node) SetName(hint string)     { panic("stub") } // made unique
-func (n *Node) Label() string           { panic("stub") } // name, or "Op producing VALUE" when the node has none: for messages
-func (n *Node) Graph() *Graph           { panic("stub") }
-func (n *Node) Version() int64          { panic("stub") } // opset version in force for the node's domain (functions have their own)
-func (n *Node) Proto() *onnx.Node       { panic("stub") } // doc, metadata, overload: fields other than op, name, inputs, outputs, attributes
-func (n *Node) SetOp(op, domain string) { panic("stub") }
-func (n *Node) NumIn() int              { panic("stub") }
-func (n *Node) NumOut() int             { panic("stub") }
-func (n *Node) In(i int) *Value         { panic("stub") } // nil when absent or out of range
-func (n *Node) Out(i int) *Value        { panic("stub") } // nil when absent or out of range
-func (n *Node) Ins() []*Value           { panic("stub") }
-func (n *Node) Outs() []*Value          { panic("stub") }
-func (n *Node) SetIn(i int, v *Value)   { panic("stub") } // grows the list when i is beyond it; trailing nils are dropped
-func (n *Node) Removed() bool           { panic("stub") }
-func (n *Node) Next() *Node             { panic("stub") }
-func (n *Node) Prev() *Node             { panic("stub") }
-
-// Attrs are the attributes in order. Graph attributes carry no onnx.Graph: see Subgraph.
-func (n *Node) Attrs() []*onnx.Attribute               { panic("stub") }
-func (n *Node) Attr(name string) *onnx.Attribute       { panic("stub") }
-func (n *Node) Int(name string, def int64) int64       { panic("stub") }
-func (n *Node) Ints(name string, def []int64) []int64  { panic("stub") }
-func (n *Node) Float(name string, def float32) float32 { panic("stub") }
-func (n *Node) String(name, def string) string         { panic("stub") }
-func (n *Node) Tensor(name string) *onnx.Tensor        { panic("stub") }
-func (n *Node) SetInt(name string, v int64)            { panic("stub") }
-func (n *Node) SetInts(name string, v []int64)         { panic("stub") }
-func (n *Node) SetFloat(name string, v float32)        { panic("stub") }
-func (n *Node) SetString(name, v string)               { panic("stub") }
-func (n *Node) SetTensor(name string, t *onnx.Tensor)  { panic("stub") }
-func (n *Node) DropAttr(name string)                   { panic("stub") }
-func (n *Node) Subgraph(attr string) *Graph            { panic("stub") }
-func (n *Node) Subgraphs() []*Graph                    { panic("stub") }
-
-// Before and After are insertion points next to the node.
-func (n *Node) Before() *Cursor { panic("stub") }
-func (n *Node) After() *Cursor  { panic("stub") }
-
-// Remove takes the node out for good. Its outputs must be unused.
-func (n *Node) Remove() { panic("stub") }
-
-// Cursor is an insertion point. Nodes inserted one after another stay in that order.
-type Cursor struct{}
-
-// By names the pass that creates nodes here; it goes into each new node's metadata (onnxpass.pass).
-func (c *Cursor) By(pass string) *Cursor { panic("stub") }
-
-// Op inserts a node of the ai.onnx domain with one output: created, named from hint, linked and its type inferred in one step.
-func (c *Cursor) Op(op, hint string, in ...*Value) *Node { panic("stub") }
-
-// OpN is Op for several outputs, another domain, or attributes needed by inference.
-func (c *Cursor) OpN(op, domain, hint string, outs int, attrs []*onnx.Attribute, in ...*Value) *Node {
-	panic("stub")
+// infoEntry is a value_info entry and the value that it describes (nil when it names nothing).
+type infoEntry struct {
+	info  *onnx.ValueInfo
+	value *Value
 }
 
-// Value is an edge: a graph input, an initializer or a node's output.
-type Value struct{}
-
-func (v *Value) Name() string           { panic("stub") }
-func (v *Value) Elem() onnx.DataType    { panic("stub") }
-func (v *Value) Shape() Shape           { panic("stub") }
-func (v *Value) Type() infer.Type       { panic("stub") }
-func (v *Value) SetType(t infer.Type)   { panic("stub") }
-func (v *Value) Ints() []Dim            { panic("stub") } // tracked content of small int tensors, see infer.Value
-func (v *Value) Const() *onnx.Tensor    { panic("stub") } // initializer, or the value of a Constant node (any attribute form); nil otherwise
-func (v *Value) IsInit() bool           { panic("stub") }
-func (v *Value) IsInput() bool          { panic("stub") } // may hold together with IsInit
-func (v *Value) Def() *Node             { panic("stub") } // nil for inputs and initializers
-func (v *Value) Index() int             { panic("stub") } // output index in Def
-func (v *Value) Graph() *Graph          { panic("stub") } // where it is defined
-func (v *Value) Uses() []Use            { panic("stub") } // in node order of insertion; includes uses in subgraphs and the Return node
-func (v *Value) NumUses() int           { panic("stub") }
-func (v *Value) SetInit(t *onnx.Tensor) { panic("stub") } // replaces an initializer's content
-
-// ReplaceUses makes the uses that pass only (nil: all) use with instead. Graph outputs are uses like others.
-func (v *Value) ReplaceUses(with *Value, only func(Use) bool) { panic("stub") }
-
-// Use is one place where a value is read. Node.Op() is "" for the hidden Return node: see IsReturn.
-type Use struct {
-	Node  *Node
-	Index int
+// annotation is a quantization_annotation entry with the values it names (nil where a name is unknown).
+type annotation struct {
+	proto  *onnx.TensorAnnotation
+	value  *Value
+	params []*Value
 }
 
-func (u Use) Set(v *Value)   { panic("stub") }
-func (u Use) IsReturn() bool { panic("stub") }
+func newGraph(m *Model, fn *Function, owner *Node, f *family) *Graph {
+	g := &Graph{model: m, fn: fn, owner: owner, family: f, byName: map[string]*Value{}}
+	g.ret = &Node{graph: g, proto: &onnx.Node{}}
+	g.ret.prev, g.ret.next = g.ret, g.ret
+	return g
+}
+
+// Model is the model that the graph belongs to.
+func (g *Graph) Model() *Model { return g.model }
+
+// Function is the function whose body the graph is or is nested in; nil for the main graph and its subgraphs.
+func (g *Graph) Function() *Function { return g.fn }
+
+// Name is the name in the file.
+func (g *Graph) Name() string { return g.proto.Name }
+
+// SetName changes the name.
+func (g *Graph) SetName(name string) {
+	g.proto.Name = name
+	g.model.edits++
+}
+
+// Owner is the node whose attribute the graph is; nil for main graphs and function bodies.
+func (g *Graph) Owner() *Node { return g.owner }
+
+// Nodes yields the nodes in order, without the Return node. The current node
+// may be removed; nodes inserted after it are visited, nodes inserted before it are not.
+func (g *Graph) Nodes() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		for n := g.ret.next; n != g.ret; n = n.next {
+			if !n.removed && !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+// All yields the nodes with those of subgraphs, outer node first.
+func (g *Graph) All() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) { g.walk(yield) }
+}
+
+func (g *Graph) walk(yield func(*Node) bool) bool {
+	for n := range g.Nodes() {
+		if !yield(n) {
+			return false
+		}
+		for _, s := range n.subs {
+			if !s.graph.walk(yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (g *Graph) walkGraphs(yield func(*Graph) bool) bool {
+	if !yield(g) {
+		return false
+	}
+	for n := range g.Nodes() {
+		for _, s := range n.subs {
+			if !s.graph.walkGraphs(yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// NumNodes is the number of nodes, subgraphs not counted.
+func (g *Graph) NumNodes() int { return g.count }
+
+// Inputs are the declared inputs in order, initializers among them included.
+func (g *Graph) Inputs() []*Value { return append([]*Value(nil), g.inputs...) }
+
+// Outputs are the values that the Return node uses, in slot order.
+func (g *Graph) Outputs() []*Value { return g.ret.Ins() }
+
+// OutputName is the public name of output i. It may differ from the name of
+// the value until the graph is exported.
+func (g *Graph) OutputName(i int) string { return g.slots[i].name }
+
+// OutputInfo is the declaration of output i as read; nil in function bodies. Read only.
+func (g *Graph) OutputInfo(i int) *onnx.ValueInfo { return g.slots[i].info }
+
+// Return is the hidden node whose inputs are the graph's outputs.
+func (g *Graph) Return() *Node { return g.ret }
+
+// Initializers are the dense initializers in file order.
+func (g *Graph) Initializers() []*Value {
+	out := make([]*Value, 0, len(g.inits)-g.gaps)
+	for _, v := range g.inits {
+		if v != nil {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// SparseInitializers are the sparse initializers in file order.
+func (g *Graph) SparseInitializers() []*Value { return append([]*Value(nil), g.sparse...) }
+
+// Value finds a value by name in this graph and the enclosing ones; nil when there is none.
+func (g *Graph) Value(name string) *Value {
+	for ; g != nil; g = g.parent() {
+		if v := g.byName[name]; v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// Local finds a value by name in this graph alone; nil when there is none.
+func (g *Graph) Local(name string) *Value { return g.byName[name] }
+
+func (g *Graph) parent() *Graph {
+	if g.owner == nil {
+		return nil
+	}
+	return g.owner.graph
+}
+
+// End is the insertion point behind the last node.
+func (g *Graph) End() *Cursor { return g.ret.Before() }
+
+// Begin is the insertion point before the first node.
+func (g *Graph) Begin() *Cursor { return &Cursor{graph: g, at: g.ret, after: true} }
+
+// Init adds an initializer. The tensor's name is ignored: the value gets a free name made from hint.
+func (g *Graph) Init(hint string, t *onnx.Tensor) *Value {
+	v := &Value{graph: g, init: t, pos: len(g.inits)}
+	g.name(v, g.family.fresh(hint, "const"))
+	v.typ = tensorType(t)
+	v.declared = v.typ
+	g.inits = append(g.inits, v)
+	g.model.edits++
+	return v
+}
+
+// DropInput removes input i from the interface. It panics when the input is
+// used and is not an initializer as well.
+func (g *Graph) DropInput(i int) {
+	v := g.inputs[i]
+	if v.init == nil && v.nuses > 0 {
+		panic("graph: DropInput of " + v.name + ", which is used")
+	}
+	g.inputs = append(g.inputs[:i:i], g.inputs[i+1:]...)
+	v.input, v.info = false, nil
+	if v.init == nil {
+		g.forget(v)
+	}
+	g.model.edits++
+}
+
+// AddOutput makes v an additional output under its own name and returns its
+// slot; nothing happens when it already is an output under that name. The
+// slot's name is made unique when another output has it.
+func (g *Graph) AddOutput(v *Value) int {
+	if v.graph != g {
+		panic("graph: AddOutput of " + v.name + ", a value of another graph")
+	}
+	name := v.name
+	if g.family.values[name] > 1 {
+		for i, s := range g.slots {
+			if s.name == name && g.ret.In(i) == v {
+				return i
+			}
+		}
+		if g.isSlot(name) {
+			name = g.family.fresh(name, "")
+		}
+	}
+	g.slots = append(g.slots, slot{name, &onnx.ValueInfo{Name: name, Type: protoType(v.typ)}})
+	g.family.values[name]++
+	g.ret.ins = append(g.ret.ins, nil)
+	g.ret.link(len(g.ret.ins)-1, v)
+	g.model.edits++
+	return len(g.slots) - 1
+}
+
+// SetOutputType changes the declared type of output i. Nothing else changes it.
+func (g *Graph) SetOutputType(i int, t Type) {
+	info := *g.slots[i].info
+	info.Type = protoType(t)
+	g.slots[i].info = &info
+	g.model.edits++
+}
+
+// name registers v in the graph under a name that is free in it.
+func (g *Graph) name(v *Value, name string) {
+	v.name = name
+	g.byName[name] = v
+	g.family.values[name]++
+}
+
+// forget takes v out of the name table for good.
+func (g *Graph) forget(v *Value) {
+	v.gone = true
+	g.family.release(v.name)
+	if g.byName[v.name] == v {
+		delete(g.byName, v.name)
+	}
+}
