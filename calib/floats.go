@@ -1,0 +1,75 @@
+package calib
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/onnxpass/onnxpass/onnx"
+)
+
+// Float32s is the content of a numeric array as float32: the array's own memory
+// for Float where that is possible, else scratch, which grows as needed. Wider
+// types are rounded to nearest; Bool is 0 and 1.
+func (a Array) Float32s(scratch *[]float32) ([]float32, error) {
+	if a.Type == onnx.Float {
+		if x, ok := view[float32](a.Bytes); ok {
+			return x, nil
+		}
+	}
+	size, get := element(a.Type)
+	if size == 0 {
+		return nil, fmt.Errorf("values of type %v cannot be observed", a.Type)
+	}
+	to := (*scratch)[:0]
+	for b := a.Bytes; len(b) >= size; b = b[size:] {
+		to = append(to, get(b))
+	}
+	*scratch = to
+	return to, nil
+}
+
+// element gives size and reader of one element; size 0 for types without one.
+func element(t onnx.DataType) (size int, get func(b []byte) float32) {
+	le := binary.LittleEndian
+	switch t {
+	case onnx.Float:
+		return 4, func(b []byte) float32 { return math.Float32frombits(le.Uint32(b)) }
+	case onnx.Double:
+		return 8, func(b []byte) float32 { return float32(math.Float64frombits(le.Uint64(b))) }
+	case onnx.Float16:
+		return 2, func(b []byte) float32 { return half(le.Uint16(b)) }
+	case onnx.BFloat16:
+		return 2, func(b []byte) float32 { return math.Float32frombits(uint32(le.Uint16(b)) << 16) }
+	case onnx.Uint8, onnx.Bool:
+		return 1, func(b []byte) float32 { return float32(b[0]) }
+	case onnx.Int8:
+		return 1, func(b []byte) float32 { return float32(int8(b[0])) }
+	case onnx.Uint16:
+		return 2, func(b []byte) float32 { return float32(le.Uint16(b)) }
+	case onnx.Int16:
+		return 2, func(b []byte) float32 { return float32(int16(le.Uint16(b))) }
+	case onnx.Uint32:
+		return 4, func(b []byte) float32 { return float32(le.Uint32(b)) }
+	case onnx.Int32:
+		return 4, func(b []byte) float32 { return float32(int32(le.Uint32(b))) }
+	case onnx.Uint64:
+		return 8, func(b []byte) float32 { return float32(le.Uint64(b)) }
+	case onnx.Int64:
+		return 8, func(b []byte) float32 { return float32(int64(le.Uint64(b))) }
+	}
+	return 0, nil
+}
+
+// half is the value of an IEEE 754 binary16.
+func half(h uint16) float32 {
+	sign, exp, mant := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
+	switch exp {
+	case 0:
+		f := float32(mant) * 0x1p-24
+		return math.Float32frombits(math.Float32bits(f) | sign)
+	case 31:
+		return math.Float32frombits(sign | 255<<23 | mant<<13)
+	}
+	return math.Float32frombits(sign | (exp+112)<<23 | mant<<13)
+}
