@@ -16,7 +16,7 @@ type Model struct {
 	Configuration   []*DeviceConfiguration
 
 	keep
-	file *file // what Open mapped; nil for models built in memory
+	src *source // what Open opened; nil for models built in memory
 }
 
 // keep is what every message carries so that nothing is lost between reading
@@ -174,6 +174,7 @@ type Type struct {
 	Opaque       *OpaqueType
 	Denotation   string
 	keep
+	box []byte // unknown fields of the message around Sequence or Optional
 }
 
 // TensorType is TypeProto.Tensor and TypeProto.SparseTensor.

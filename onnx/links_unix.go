@@ -1,0 +1,16 @@
+//go:build unix
+
+package onnx
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// links is the number of names that a file has.
+func links(st fs.FileInfo) uint64 {
+	if s, ok := st.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Nlink)
+	}
+	return 1
+}
