@@ -17,46 +17,62 @@ func (a Array) Float32s(scratch *[]float32) ([]float32, error) {
 			return x, nil
 		}
 	}
+	return convert(a, scratch)
+}
+
+// Float64s is the content of a numeric array as float64: the array's own
+// memory for Double where that is possible, else scratch. 64-bit integers are
+// rounded to nearest.
+func (a Array) Float64s(scratch *[]float64) ([]float64, error) {
+	if a.Type == onnx.Double {
+		if x, ok := view[float64](a.Bytes); ok {
+			return x, nil
+		}
+	}
+	return convert(a, scratch)
+}
+
+func convert[T float32 | float64](a Array, scratch *[]T) ([]T, error) {
 	size, get := element(a.Type)
 	if size == 0 {
-		return nil, fmt.Errorf("values of type %v cannot be observed", a.Type)
+		return nil, fmt.Errorf("values of type %v are not numbers that can be compared or observed", a.Type)
 	}
 	to := (*scratch)[:0]
 	for b := a.Bytes; len(b) >= size; b = b[size:] {
-		to = append(to, get(b))
+		to = append(to, T(get(b)))
 	}
 	*scratch = to
 	return to, nil
 }
 
 // element gives size and reader of one element; size 0 for types without one.
-func element(t onnx.DataType) (size int, get func(b []byte) float32) {
+func element(t onnx.DataType) (size int, get func(b []byte) float64) {
 	le := binary.LittleEndian
 	switch t {
 	case onnx.Float:
-		return 4, func(b []byte) float32 { return math.Float32frombits(le.Uint32(b)) }
+		return 4, func(b []byte) float64 { return float64(math.Float32frombits(le.Uint32(b))) }
 	case onnx.Double:
-		return 8, func(b []byte) float32 { return float32(math.Float64frombits(le.Uint64(b))) }
+		return 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) }
 	case onnx.Float16:
-		return 2, func(b []byte) float32 { return half(le.Uint16(b)) }
+		return 2, func(b []byte) float64 { return float64(half(le.Uint16(b))) }
 	case onnx.BFloat16:
-		return 2, func(b []byte) float32 { return math.Float32frombits(uint32(le.Uint16(b)) << 16) }
+		return 2, func(b []byte) float64 { return float64(math.Float32frombits(uint32(le.Uint16(b)) << 16)) }
 	case onnx.Uint8, onnx.Bool:
-		return 1, func(b []byte) float32 { return float32(b[0]) }
+		return 1, func(b []byte) float64 { return float64(b[0]) }
 	case onnx.Int8:
-		return 1, func(b []byte) float32 { return float32(int8(b[0])) }
+		return 1, func(b []byte) float64 { return float64(int8(b[0])) }
 	case onnx.Uint16:
-		return 2, func(b []byte) float32 { return float32(le.Uint16(b)) }
+		return 2, func(b []byte) float64 { return float64(le.Uint16(b)) }
 	case onnx.Int16:
-		return 2, func(b []byte) float32 { return float32(int16(le.Uint16(b))) }
+		return 2, func(b []byte) float64 { return float64(int16(le.Uint16(b))) }
 	case onnx.Uint32:
-		return 4, func(b []byte) float32 { return float32(le.Uint32(b)) }
+		return 4, func(b []byte) float64 { return float64(le.Uint32(b)) }
 	case onnx.Int32:
-		return 4, func(b []byte) float32 { return float32(int32(le.Uint32(b))) }
+		return 4, func(b []byte) float64 { return float64(int32(le.Uint32(b))) }
 	case onnx.Uint64:
-		return 8, func(b []byte) float32 { return float32(le.Uint64(b)) }
+		return 8, func(b []byte) float64 { return float64(le.Uint64(b)) }
 	case onnx.Int64:
-		return 8, func(b []byte) float32 { return float32(int64(le.Uint64(b))) }
+		return 8, func(b []byte) float64 { return float64(int64(le.Uint64(b))) }
 	}
 	return 0, nil
 }

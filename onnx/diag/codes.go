@@ -9,6 +9,7 @@ import (
 func Codes() []Entry {
 	all := slices.Concat(
 		internalCodes,
+		samplesCodes,
 		usageCodes,
 		gateCodes,
 		noteCodes,

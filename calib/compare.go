@@ -1,0 +1,313 @@
+package calib
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// Comparison says how close the outputs of a model are to those of a
+// reference over a set of samples. Outputs are paired by position.
+type Comparison struct {
+	Reference, Model string // the runners' names
+	Samples          int
+	Outputs          []Agreement
+	All              Agreement // SQNR and MaxAbs over all outputs, Cosine and Top1 of the first
+	Worst            []Distance
+}
+
+// Agreement are the figures of one output.
+type Agreement struct {
+	Name string // in the reference; "" for all
+	// SQNR is 10 log10(sum ref^2 / sum (ref-out)^2) over all samples, in dB; 200
+	// when there is no error at all, -200 when Broken is not 0.
+	SQNR   float64
+	Cosine float64 // mean over samples of the cosine of the angle between out and ref; 1 for a zero vector
+	MaxAbs float64 // largest |ref-out|; the largest float64 when Broken is not 0
+	// Top1 is the share of positions with the same index of the largest element,
+	// along the last axis, or along the channels of a rank-4 map (the shorter of
+	// axis 1 and the last). Positions is 0, and Top1 1, where that axis has one element.
+	Top1      float64
+	Positions int64
+	Undefined int64 // elements that are NaN, or the same infinity, in both: left out
+	Broken    int64 // elements that are NaN or infinite in only one of the two
+}
+
+// Distance is the SQNR of one sample over all outputs.
+type Distance struct {
+	Sample string
+	SQNR   float64
+}
+
+// CompareOptions steer Compare.
+type CompareOptions struct {
+	Threads  int
+	Worst    int                   // how many of the worst samples to name; 0: 5
+	Progress func(done, total int) // after every sample; may be nil
+}
+
+// Compare runs both models on every sample of set through one runner.
+func Compare(ctx context.Context, r Runner, ref, model *onnx.Model, set *Set, o CompareOptions) (*Comparison, error) {
+	open := OpenOptions{Optimization: Full, Threads: o.Threads}
+	a, err := r.Open(ctx, ref, open)
+	if err != nil {
+		return nil, fmt.Errorf("reference model: %w", err)
+	}
+	defer a.Close()
+	b, err := r.Open(ctx, model, open)
+	if err != nil {
+		return nil, fmt.Errorf("new model: %w", err)
+	}
+	defer b.Close()
+	c, err := CompareSessions(ctx, a, b, set, o)
+	if c != nil {
+		c.Reference, c.Model = r.Name(), r.Name()
+	}
+	return c, err
+}
+
+// CompareSessions is Compare for two open sessions, which may be of different
+// runners. Only the outputs of one sample are in memory at a time.
+func CompareSessions(ctx context.Context, ref, model Session, set *Set, o CompareOptions) (*Comparison, error) {
+	if set.Len() == 0 {
+		return nil, diag.New("OP6002", "no samples to compare the models on").Hinted("give samples with --data or --verify-data")
+	}
+	c, err := newComparer(ref, model, o)
+	if err != nil {
+		return nil, err
+	}
+	for i := range set.Len() {
+		if err := c.one(ctx, ref, model, set, i); err != nil {
+			return nil, err
+		}
+		if o.Progress != nil {
+			o.Progress(i+1, set.Len())
+		}
+	}
+	return c.result(set.Len()), nil
+}
+
+// comparer accumulates a Comparison.
+type comparer struct {
+	ports []Port
+	rows  []row
+	worst []Distance
+	limit int
+	a, b  []float64
+}
+
+func newComparer(ref, model Session, o CompareOptions) (*comparer, error) {
+	want, got := len(ref.Outputs()), len(model.Outputs())
+	if want != got {
+		return nil, diag.New("OP6040", "the two models have different numbers of outputs",
+			"reference", fmt.Sprint(want), "model", fmt.Sprint(got)).Hinted("compare models with the same interface")
+	}
+	c := &comparer{ports: ref.Outputs(), rows: make([]row, want), limit: o.Worst}
+	if c.limit == 0 {
+		c.limit = 5
+	}
+	return c, nil
+}
+
+// one compares the outputs for sample i.
+func (c *comparer) one(ctx context.Context, ref, model Session, set *Set, i int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sample, err := set.Read(ctx, i)
+	if err != nil {
+		return err
+	}
+	run := func(want []Array) error {
+		return model.Run(ctx, sample.Inputs, func(got []Array) error { return c.add(sample.Name, want, got) })
+	}
+	if err := ref.Run(ctx, sample.Inputs, run); err != nil {
+		return fmt.Errorf("sample %s: %w", sample.Name, err)
+	}
+	return nil
+}
+
+func (c *comparer) add(name string, want, got []Array) error {
+	var whole row
+	for k := range want {
+		if !slices.Equal(want[k].Shape, got[k].Shape) {
+			return diag.New("OP6041", "the two models' outputs differ in shape",
+				"output", c.ports[k].Name, "reference", want[k].String(), "model", got[k].String())
+		}
+		r, err := c.compare(want[k], got[k])
+		if err != nil {
+			return fmt.Errorf("output %s: %w", c.ports[k].Name, err)
+		}
+		c.rows[k].add(r)
+		whole.add(r)
+	}
+	c.rank(Distance{name, whole.sqnr()})
+	return nil
+}
+
+// rank keeps the samples with the lowest SQNR, earlier ones first among equals.
+func (c *comparer) rank(d Distance) {
+	i := len(c.worst)
+	for i > 0 && c.worst[i-1].SQNR > d.SQNR {
+		i--
+	}
+	c.worst = slices.Insert(c.worst, i, d)
+	c.worst = c.worst[:min(len(c.worst), max(c.limit, 0))]
+}
+
+func (c *comparer) result(samples int) *Comparison {
+	r := &Comparison{Samples: samples, Worst: c.worst}
+	var all row
+	for k := range c.rows {
+		r.Outputs = append(r.Outputs, c.rows[k].agreement(c.ports[k].Name, samples))
+		all.add(c.rows[k])
+	}
+	if len(r.Outputs) == 0 {
+		return r
+	}
+	first := r.Outputs[0]
+	r.All = all.agreement("", samples)
+	r.All.Cosine, r.All.Top1, r.All.Positions = first.Cosine, first.Top1, first.Positions
+	return r
+}
+
+// compare gives the row of one sample's output.
+func (c *comparer) compare(want, got Array) (row, error) {
+	a, err := want.Float64s(&c.a)
+	if err != nil {
+		return row{}, err
+	}
+	b, err := got.Float64s(&c.b)
+	if err != nil {
+		return row{}, err
+	}
+	if len(a) != len(b) {
+		return row{}, fmt.Errorf("%d and %d elements", len(a), len(b))
+	}
+	r := distance(a, b)
+	r.same, r.positions = agree(a, b, want.Shape)
+	return r, nil
+}
+
+// row are the sums behind an Agreement.
+type row struct {
+	signal, err, cosine, max float64
+	same, positions          int64
+	undefined, broken        int64
+}
+
+func (r *row) add(o row) {
+	r.signal += o.signal
+	r.err += o.err
+	r.cosine += o.cosine
+	r.max = max(r.max, o.max)
+	r.same += o.same
+	r.positions += o.positions
+	r.undefined += o.undefined
+	r.broken += o.broken
+}
+
+// distance compares two outputs element by element.
+func distance(ref, out []float64) (r row) {
+	var dot, norm float64
+	for i, a := range ref {
+		b := out[i]
+		if a-a != 0 || b-b != 0 {
+			if a == b || a != a && b != b {
+				r.undefined++
+			} else {
+				r.broken++
+			}
+			continue
+		}
+		d := a - b
+		r.signal += a * a
+		r.err += d * d
+		r.max = max(r.max, math.Abs(d))
+		dot += a * b
+		norm += b * b
+	}
+	r.cosine = 1
+	if n := math.Sqrt(r.signal) * math.Sqrt(norm); n > 0 {
+		r.cosine = dot / n
+	}
+	return r
+}
+
+func (r *row) sqnr() float64 {
+	switch {
+	case r.broken > 0:
+		return -200
+	case r.err == 0:
+		return 200
+	}
+	return 10 * math.Log10(max(r.signal, 1e-30)/r.err)
+}
+
+func (r *row) agreement(name string, samples int) Agreement {
+	a := Agreement{
+		Name: name, SQNR: r.sqnr(), Cosine: r.cosine / float64(samples), MaxAbs: r.max, Top1: 1,
+		Positions: r.positions, Undefined: r.undefined, Broken: r.broken,
+	}
+	if r.broken > 0 {
+		a.MaxAbs = math.MaxFloat64
+	}
+	if r.positions > 0 {
+		a.Top1 = float64(r.same) / float64(r.positions)
+	}
+	return a
+}
+
+// agree counts the positions at which both arrays have their largest element
+// at the same index along the class axis.
+func agree(ref, out []float64, shape []int64) (same, positions int64) {
+	axis := classAxis(shape)
+	if axis < 0 || len(ref) == 0 {
+		return 0, 0
+	}
+	n, inner := int(shape[axis]), 1
+	for _, d := range shape[axis+1:] {
+		inner *= int(d)
+	}
+	for outer := 0; outer < len(ref); outer += n * inner {
+		for i := outer; i < outer+inner; i++ {
+			positions++
+			if argmax(ref[i:], n, inner) == argmax(out[i:], n, inner) {
+				same++
+			}
+		}
+	}
+	return same, positions
+}
+
+// classAxis is the axis along which classes lie, -1 when there is none.
+func classAxis(shape []int64) int {
+	axis := len(shape) - 1
+	if len(shape) == 4 && shape[1] < shape[3] {
+		axis = 1
+	}
+	if axis < 0 || shape[axis] <= 1 {
+		return -1
+	}
+	return axis
+}
+
+// argmax is the index of the first largest of n elements with the given
+// distance; NaN counts as larger than any number.
+func argmax(x []float64, n, distance int) int {
+	best := 0
+	for k := 1; k < n; k++ {
+		v, top := x[k*distance], x[best*distance]
+		if top != top {
+			break
+		}
+		if v > top || v != v {
+			best = k
+		}
+	}
+	return best
+}
