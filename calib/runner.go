@@ -43,7 +43,8 @@ type OpenOptions struct {
 // Runner is one way to execute models.
 type Runner interface {
 	Name() string // "onnxruntime 1.32.0"
-	// Open loads a model. Tensor data is read from where it lies; the model must not change while the session is open.
+	// Open loads a model. Tensor data is read from where it lies; the model
+	// must not change while the session is open.
 	Open(ctx context.Context, m *onnx.Model, o OpenOptions) (Session, error)
 }
 

@@ -1,0 +1,30 @@
+//go:build !onnxpass_noexec && (linux || darwin || windows) && (amd64 || arm64)
+
+package ort
+
+import (
+	"context"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/onnx"
+)
+
+// Open writes m to a private temporary folder and loads it from there, which
+// costs less time and memory than handing over bytes. The folder goes with the
+// session.
+func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) (calib.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	path, remove, err := calib.TempFile(m)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.openFile(ctx, path, o, "")
+	if err != nil {
+		remove()
+		return nil, err
+	}
+	s.cleanup = remove
+	return s, nil
+}

@@ -1,0 +1,181 @@
+//go:build !onnxpass_noexec && (linux || darwin || windows) && (amd64 || arm64)
+
+package ort
+
+import (
+	"context"
+	"unsafe"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/graph/infer"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// session is an OrtSession with its ports.
+type session struct {
+	rt        *Runtime
+	handle    unsafe.Pointer // OrtSession; nil after Close
+	in, out   []calib.Port
+	inByName  map[string]int
+	inC, outC []unsafe.Pointer // names as C strings, owned by the library's allocator
+	cleanup   func() error     // removes the temporary model; may be nil
+}
+
+func (r *Runtime) openFile(ctx context.Context, path string, o calib.OpenOptions, optimized string) (*session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	options, err := r.sessionOptions(o, optimized)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	defer r.release(releaseSessionOptions, options)
+	s := &session{rt: r, inByName: map[string]int{}}
+	err = r.call(createSession, uintptr(r.env), uintptr(cPath(path)), uintptr(options), uintptr(unsafe.Pointer(&s.handle)))
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	if err := s.readPorts(path); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, ctx.Err()
+}
+
+func refused(path string, err error) error {
+	return diag.New("OP6350", "ONNX Runtime refused the model", "file", path).Wrap(err)
+}
+
+func (s *session) readPorts(path string) (err error) {
+	s.in, s.inC, err = s.ports(sessionGetInputCount, sessionGetInputName, sessionGetInputTypeInfo)
+	if err == nil {
+		s.out, s.outC, err = s.ports(sessionGetOutputCount, sessionGetOutputName, sessionGetOutputTypeInfo)
+	}
+	if err != nil {
+		return refused(path, err)
+	}
+	for i, p := range s.in {
+		s.inByName[p.Name] = i
+		if err := runnable("input", p); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.out {
+		if err := runnable("output", p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runnable refuses what cannot be an Array.
+func runnable(kind string, p calib.Port) error {
+	if p.Other != nil {
+		return diag.New("OP6353", "an "+kind+" of the model is not a tensor", kind, p.Name).
+			Hinted("models with sequences or maps at their interface cannot be executed")
+	}
+	if p.Elem.Bits() == 0 {
+		return diag.New("OP6353", "an "+kind+" of the model has an element type that cannot be executed",
+			kind, p.Name, "found", p.Elem.String(), "wanted", "numbers or booleans")
+	}
+	return nil
+}
+
+// ports reads the names and types of one side of the model.
+func (s *session) ports(count, name, info slot) ([]calib.Port, []unsafe.Pointer, error) {
+	var n uintptr
+	if err := s.rt.call(count, uintptr(s.handle), uintptr(unsafe.Pointer(&n))); err != nil {
+		return nil, nil, err
+	}
+	ports, names := make([]calib.Port, n), make([]unsafe.Pointer, n)
+	for i := range n {
+		err := s.rt.call(name, uintptr(s.handle), i, uintptr(s.rt.allocator), uintptr(unsafe.Pointer(&names[i])))
+		if err != nil {
+			return ports, names, err
+		}
+		var ti unsafe.Pointer
+		if err := s.rt.call(info, uintptr(s.handle), i, uintptr(unsafe.Pointer(&ti))); err != nil {
+			return ports, names, err
+		}
+		t, err := s.rt.portType(ti)
+		s.rt.release(releaseTypeInfo, ti)
+		if err != nil {
+			return ports, names, err
+		}
+		ports[i] = calib.Port{Name: goString(names[i]), Type: t}
+	}
+	return ports, names, nil
+}
+
+// portType reads an OrtTypeInfo. ONNX Runtime shows an undeclared shape as
+// rank 0, so rank 0 is taken as unknown.
+func (r *Runtime) portType(info unsafe.Pointer) (infer.Type, error) {
+	const tensorKind = 1 // ONNX_TYPE_TENSOR
+	var kind int32
+	if err := r.call(getOnnxTypeFromTypeInfo, uintptr(info), uintptr(unsafe.Pointer(&kind))); err != nil {
+		return infer.Type{}, err
+	}
+	if kind != tensorKind {
+		return infer.Type{Other: &onnx.Type{}}, nil
+	}
+	var tensor unsafe.Pointer // belongs to info
+	if err := r.call(castTypeInfoToTensorInfo, uintptr(info), uintptr(unsafe.Pointer(&tensor))); err != nil {
+		return infer.Type{}, err
+	}
+	elem, dims, err := r.elemAndDims(tensor)
+	if err != nil {
+		return infer.Type{}, err
+	}
+	symbols := make([]unsafe.Pointer, len(dims))
+	err = r.call(getSymbolicDimensions, uintptr(tensor), uintptr(unsafe.Pointer(unsafe.SliceData(symbols))), uintptr(len(dims)))
+	if err != nil {
+		return infer.Type{}, err
+	}
+	t := infer.Type{Elem: elem, Shape: infer.Shape{Ranked: len(dims) > 0, Dims: make([]infer.Dim, len(dims))}}
+	for i, d := range dims {
+		t.Shape.Dims[i] = infer.Dim{Value: max(d, -1), Param: goString(symbols[i])}
+	}
+	return t, nil
+}
+
+// elemAndDims reads an OrtTensorTypeAndShapeInfo.
+func (r *Runtime) elemAndDims(info unsafe.Pointer) (onnx.DataType, []int64, error) {
+	var elem int32
+	if err := r.call(getTensorElementType, uintptr(info), uintptr(unsafe.Pointer(&elem))); err != nil {
+		return 0, nil, err
+	}
+	var rank uintptr
+	if err := r.call(getDimensionsCount, uintptr(info), uintptr(unsafe.Pointer(&rank))); err != nil {
+		return 0, nil, err
+	}
+	dims := make([]int64, rank)
+	err := r.call(getDimensions, uintptr(info), uintptr(unsafe.Pointer(unsafe.SliceData(dims))), rank)
+	return fromORT(elem), dims, err
+}
+
+// Inputs are the inputs that must be fed: graph inputs without a default.
+func (s *session) Inputs() []calib.Port { return s.in }
+
+// Outputs are the graph outputs in order.
+func (s *session) Outputs() []calib.Port { return s.out }
+
+// Close frees the session. Closing twice is harmless.
+func (s *session) Close() error {
+	if s.handle == nil {
+		return nil
+	}
+	for _, names := range [][]unsafe.Pointer{s.inC, s.outC} {
+		for _, p := range names {
+			if p != nil {
+				s.rt.call(allocatorFree, uintptr(s.rt.allocator), uintptr(p))
+			}
+		}
+	}
+	s.rt.release(releaseSession, s.handle)
+	s.handle, s.inC, s.outC = nil, nil, nil
+	if s.cleanup != nil {
+		return s.cleanup()
+	}
+	return nil
+}

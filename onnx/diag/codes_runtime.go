@@ -1,0 +1,31 @@
+package diag
+
+// runtimeCodes documents the library (OP62xx) and execution (OP635x) codes.
+var runtimeCodes = []Entry{
+	{"OP6201", "no runtime library found",
+		"Calibration, numeric checks and gates execute the model with ONNX Runtime (or OpenVINO), a shared library that onnxpass loads when it needs it. None was found in the places that the message lists. `onnxpass runtime install` gets ONNX Runtime with pip or npm; `pip install onnxruntime` in the active environment does as well; or name a file with --ort-lib or ONNXPASS_ORT_LIB."},
+	{"OP6202", "the runtime library cannot be loaded",
+		"The file was found but the system refused to load it: it is no shared library, was built for another processor or operating system, or needs a library that is missing (ONNX Runtime needs glibc 2.28 and libstdc++). The cause is the loader's own text."},
+	{"OP6203", "the runtime library is too old",
+		"onnxpass uses API version 18 of ONNX Runtime, which release 1.18 was the first to offer. Install a newer one: `onnxpass runtime install`."},
+	{"OP6204", "this build cannot execute models",
+		"The binary was built with the tag onnxpass_noexec (a static binary that only reads, checks and rewrites), or for a platform without an executor. Use the normal release for everything that needs samples or a numeric check."},
+	{"OP6205", "the runtime library could not be installed",
+		"`onnxpass runtime install` downloads with pip or npm, whichever is there, with its own configured index. The message carries what the client printed."},
+	{"OP6206", "the downloaded archive is not the expected one",
+		"The SHA-256 of the archive differs from the one pinned in onnxpass, so it was thrown away. The index may serve a rebuilt or altered file. Install onnxruntime yourself and name the file with --ort-lib if you trust it."},
+	{"OP6207", "no pinned package for this platform",
+		"`onnxpass runtime install` knows Linux x86-64 and arm64, macOS arm64 and Windows x86-64. Elsewhere build or install ONNX Runtime 1.18 or newer and name the file with --ort-lib or ONNXPASS_ORT_LIB."},
+	{"OP6350", "the runtime refused the model",
+		"The runtime could not load the model. Its own text says which node or tensor it did not accept. `onnxpass check` finds most causes without a runtime."},
+	{"OP6351", "a sample does not fit the model's inputs",
+		"An input is missing, unknown, of another element type, or of another shape than the model declares."},
+	{"OP6352", "the runtime failed while running the model",
+		"The model was loaded but one of its nodes failed on this sample. The runtime's own text names the node."},
+	{"OP6353", "the model's inputs or outputs cannot be fed or fetched",
+		"onnxpass executes models whose inputs and outputs are numeric or boolean tensors. Strings, sequences, maps and sparse tensors at the model's interface are not supported for execution; everything that needs no execution works."},
+	{"OP6354", "the runtime crashed",
+		"The runtime ran in a process of its own and that process died on this model. That is a defect of the runtime; the model must not be handed to it as it is."},
+	{"OP6355", "no room for a temporary copy of the model",
+		"To execute a graph that is not a file yet, onnxpass writes it to the system's temporary folder (TMPDIR). That failed."},
+}
