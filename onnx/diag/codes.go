@@ -10,6 +10,7 @@ func Codes() []Entry {
 	all := slices.Concat(
 		internalCodes,
 		samplesCodes,
+		runtimeCodes,
 		usageCodes,
 		gateCodes,
 		noteCodes,
