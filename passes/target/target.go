@@ -1,6 +1,147 @@
 // Package target holds what each consumer of the written file accepts and runs
 // fast, as data with a source per row, and the lint that reads the same rows.
+//
+// A pass asks questions of a Profile; it never tests a target's name.
 package target
 
-// Profile is one target.
-type Profile struct{ Name string }
+import (
+	"slices"
+	"strings"
+
+	"github.com/onnxpass/onnxpass/onnx"
+)
+
+// Profile is one target: the runtime that will read the file.
+type Profile struct {
+	Name    string // as written after --target
+	Title   string // the runtime and its place, for people
+	Version string // versions that the facts were measured with or read in
+	Summary string // one sentence: what a file for this target looks like
+	Quant   Quantization
+	File    FileRules
+	Rules   []Rule // what Lint checks and what the settings above rest on
+}
+
+// ZeroPoints says which zero points an activation may have.
+type ZeroPoints int
+
+// The zero-point policies.
+const (
+	ZeroOnly ZeroPoints = iota // symmetric: always 0
+	Any                        // asymmetric where the tensor takes both signs
+)
+
+// Residual says how an elementwise addition of two computed tensors is quantized.
+type Residual int
+
+// The residual policies.
+const (
+	ResidualFloat  Residual = iota // no pair for the addition's sake
+	ResidualSkip                   // the skip input only: the convolution branch fuses with the addition
+	ResidualBoth                   // both inputs
+	ResidualOutput                 // both inputs and the output
+)
+
+// Attention says how products of two computed tensors are quantized.
+type Attention int
+
+// The attention policies.
+const (
+	AttentionFloat  Attention = iota // both products in float
+	AttentionScores                  // Q x K in 8 bits with symmetric operands, probabilities x V in float
+	AttentionBoth                    // both products in 8 bits
+)
+
+// Concat says how the scales of concatenated tensors relate.
+type Concat int
+
+// The concatenation policies.
+const (
+	ConcatOwn  Concat = iota // every tensor has its own scale
+	ConcatJoin               // inputs and output have one scale
+)
+
+// Quantization answers what the quant pass asks. Every field rests on rows of
+// the profile's Rules; the comment names them as far as they exist.
+type Quantization struct {
+	Linear []string // operators with an 8-bit kernel for their product
+
+	Signed     onnx.DataType // element type of activations that take both signs
+	Unsigned   onnx.DataType // element type of activations that are never negative
+	ZeroPoint  ZeroPoints
+	PerChannel []string // operators ("DepthwiseConv") whose activation may carry one scale per channel
+
+	Residual    Residual
+	Outputs     []string // operators that run in 8 bits only when their output is quantized too
+	Fused       []string // activations that the runtime fuses between such an operator and the QuantizeLinear
+	ShareAll    bool     // every reader of a quantized tensor reads the dequantized one
+	RepeatPairs bool     // data movement needs a pair on both sides, with equal parameters
+	Movement    []string // data movement operators that run on 8-bit data
+	ChannelPad  bool     // a Pad of channels counts as data movement
+	Concat      Concat
+
+	Attention   Attention
+	MaxSequence int64 // longest sequence of an 8-bit attention product; 0: no limit
+
+	Small SmallShapes
+
+	Subgraphs bool          // weights of If, Loop and Scan bodies may be stored in 8 bits
+	Scale     onnx.DataType // element type of scales
+	Bias      onnx.DataType // element type of biases
+	Rest      onnx.DataType // element type the rest of the network runs fastest in
+}
+
+// SmallShapes are the sizes below which an 8-bit kernel does not exist or loses. The zero value has no limits.
+type SmallShapes struct {
+	MatMul   int64 // least K and N of a matrix product
+	GEMV     bool  // products with M or N = 1 stay float
+	Channels int64 // least input and output channels of a convolution
+	Multiple int64 // a convolution below Channels is still taken when its shape is regular and channels are a multiple of this
+}
+
+// FileRules are the limits of the file format that a target reads.
+type FileRules struct {
+	OpsetMin, OpsetMax int64 // range that the reader knows
+	OpsetWrite         int64 // least version that the quant pass needs written
+	IRMax              int64
+	Elements           []onnx.DataType // element types an initializer may have
+	Forbidden          []string        // ai.onnx operators that the reader refuses
+}
+
+// Lookup returns the profile of a name, or nil.
+func Lookup(name string) *Profile {
+	for _, p := range profiles() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Names lists the targets in the order in which they are documented.
+func Names() []string {
+	var names []string
+	for _, p := range profiles() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// Runs8Bit says whether the target has an 8-bit kernel for products of the operator.
+func (p *Profile) Runs8Bit(op string) bool { return slices.Contains(p.Quant.Linear, op) }
+
+// Moves says whether the operator only moves data and the target runs it on 8-bit data.
+func (p *Profile) Moves(op string) bool { return slices.Contains(p.Quant.Movement, op) }
+
+// NeedsOutput says whether the operator runs in 8 bits only with a quantized output.
+func (p *Profile) NeedsOutput(op string) bool { return slices.Contains(p.Quant.Outputs, op) }
+
+// Fuses says whether the runtime fuses the activation into the 8-bit operator before it.
+func (p *Profile) Fuses(op string) bool { return slices.Contains(p.Quant.Fused, op) }
+
+// Doc is the reference text of the profile: its settings, then every rule with severity and source.
+func (p *Profile) Doc() string {
+	var b strings.Builder
+	p.write(&b)
+	return b.String()
+}

@@ -1,0 +1,149 @@
+package target
+
+import "github.com/onnxpass/onnxpass/onnx"
+
+// profiles builds the four targets. They are built anew for every look-up, so
+// that a caller who changes one changes nobody else's.
+func profiles() []*Profile {
+	return []*Profile{openvino(), tensorrt(), ort(), portable()}
+}
+
+// movement lists operators that copy or select elements. Their output holds
+// only values of their input, so one scale serves both sides.
+func movement(extra ...string) []string {
+	return append([]string{
+		"MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Resize",
+		"DepthToSpace", "SpaceToDepth", "Identity", "Split", "Pad",
+	}, extra...)
+}
+
+func openvino() *Profile {
+	return &Profile{
+		Name:    "openvino",
+		Title:   "OpenVINO, CPU plugin",
+		Version: "measured with 2026.4.1 (AVX512-VNNI)",
+		Summary: "unsigned 8-bit activations with zero points, both inputs of residual additions quantized, float biases, FP32 elsewhere",
+		Quant: Quantization{
+			Linear:     []string{"Conv", "ConvTranspose", "Gemm", "MatMul"},
+			Signed:     onnx.Uint8,
+			Unsigned:   onnx.Uint8,
+			ZeroPoint:  Any,
+			PerChannel: []string{"DepthwiseConv"},
+			Residual:   ResidualBoth,
+			Movement:   movement("Concat"),
+			Concat:     ConcatJoin,
+			Attention:  AttentionScores,
+			Subgraphs:  true,
+			Scale:      onnx.Float,
+			Bias:       onnx.Float,
+			Rest:       onnx.Float,
+		},
+		File: FileRules{
+			OpsetMin: 7, OpsetMax: 21, OpsetWrite: 13, IRMax: 10,
+			Elements: []onnx.DataType{
+				onnx.Float, onnx.Float16, onnx.BFloat16, onnx.Double, onnx.Bool, onnx.String,
+				onnx.Int4, onnx.Uint4, onnx.Int8, onnx.Uint8, onnx.Int16, onnx.Uint16, onnx.Int32, onnx.Uint32, onnx.Int64, onnx.Uint64,
+				onnx.Float8E4M3FN, onnx.Float8E5M2,
+			},
+		},
+		Rules: openvinoRules(),
+	}
+}
+
+func tensorrt() *Profile {
+	return &Profile{
+		Name:    "tensorrt",
+		Title:   "TensorRT 10 and 11, NVIDIA GPU",
+		Version: "measured with the parser of 11.2 and the parser and builder of RTX 1.7.1",
+		Summary: "signed 8-bit activations with zero point 0, only the skip input of residual additions quantized, float biases",
+		Quant: Quantization{
+			Linear:      []string{"Conv", "ConvTranspose", "Gemm", "MatMul"},
+			Signed:      onnx.Int8,
+			Unsigned:    onnx.Int8,
+			ZeroPoint:   ZeroOnly,
+			Residual:    ResidualSkip,
+			Movement:    movement("Concat"),
+			ChannelPad:  true,
+			Concat:      ConcatJoin,
+			Attention:   AttentionBoth,
+			MaxSequence: 512,
+			Small:       SmallShapes{MatMul: 16, GEMV: true, Channels: 16, Multiple: 8},
+			Scale:       onnx.Float,
+			Bias:        onnx.Float,
+			Rest:        onnx.Float16,
+		},
+		File: FileRules{
+			OpsetMin: 7, OpsetMax: 24, OpsetWrite: 13, IRMax: 13,
+			Elements: []onnx.DataType{
+				onnx.Float, onnx.Float16, onnx.BFloat16, onnx.Double, onnx.Int8, onnx.Int32, onnx.Int64, onnx.Bool, onnx.Uint8,
+				onnx.Float8E4M3FN, onnx.Int4, onnx.Float4E2M1,
+			},
+			Forbidden: tensorrtForbidden(),
+		},
+		Rules: tensorrtRules(),
+	}
+}
+
+func ort() *Profile {
+	return &Profile{
+		Name:    "ort",
+		Title:   "ONNX Runtime, CPU execution provider",
+		Version: "measured with 1.30.0 and 1.32.0 (x86-64, AVX512-VNNI)",
+		Summary: "unsigned 8-bit activations with zero points, outputs of convolutions and residual additions quantized, float biases",
+		Quant: Quantization{
+			Linear:      []string{"Conv", "Gemm", "MatMul"},
+			Signed:      onnx.Uint8,
+			Unsigned:    onnx.Uint8,
+			ZeroPoint:   Any,
+			Residual:    ResidualOutput,
+			Outputs:     []string{"Conv"},
+			Fused:       []string{"Relu", "Clip"},
+			ShareAll:    true,
+			RepeatPairs: true,
+			Movement: []string{
+				"MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Resize",
+			},
+			Concat:    ConcatOwn,
+			Attention: AttentionFloat,
+			Subgraphs: true,
+			Scale:     onnx.Float,
+			Bias:      onnx.Float,
+			Rest:      onnx.Float,
+		},
+		File: FileRules{
+			OpsetMin: 7, OpsetMax: 26, OpsetWrite: 13, IRMax: 13,
+		},
+		Rules: ortRules(),
+	}
+}
+
+func portable() *Profile {
+	return &Profile{
+		Name:    "portable",
+		Title:   "any runtime: correct in OpenVINO, TensorRT and ONNX Runtime",
+		Version: "the common ground of the other three",
+		Summary: "signed 8-bit activations with zero point 0, only the skip input of residual additions quantized, float biases, opset 13 to 17",
+		Quant: Quantization{
+			Linear:    []string{"Conv", "ConvTranspose", "Gemm", "MatMul"},
+			Signed:    onnx.Int8,
+			Unsigned:  onnx.Int8,
+			ZeroPoint: ZeroOnly,
+			Residual:  ResidualSkip,
+			Movement:  movement("Concat"),
+			Concat:    ConcatJoin,
+			Attention: AttentionFloat,
+			Small:     SmallShapes{MatMul: 16, GEMV: true, Channels: 16, Multiple: 8},
+			Scale:     onnx.Float,
+			Bias:      onnx.Float,
+			Rest:      onnx.Float,
+		},
+		File: FileRules{
+			OpsetMin: 7, OpsetMax: 17, OpsetWrite: 13, IRMax: 8,
+			Elements: []onnx.DataType{
+				onnx.Float, onnx.Float16, onnx.Double, onnx.Int8, onnx.Int32, onnx.Int64, onnx.Bool, onnx.Uint8,
+			},
+			Forbidden: tensorrtForbidden(),
+		},
+		Rules: portableRules(),
+	}
+}
