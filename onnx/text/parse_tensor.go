@@ -10,12 +10,6 @@ import (
 	"github.com/onnxpass/onnxpass/onnx"
 )
 
-// raw is tensor content in memory.
-type raw []byte
-
-func (r raw) Len() int64             { return int64(len(r)) }
-func (r raw) Bytes() ([]byte, error) { return r, nil }
-
 // content ::= '{' literals '}' | generator '(' numbers ')'
 func (p *parser) content(at int, name string, t *onnx.TensorType) *onnx.Tensor {
 	out := &onnx.Tensor{Name: name, Type: t.Elem}
@@ -80,7 +74,7 @@ func (p *parser) literals(out *onnx.Tensor, n int64) {
 		p.fail(at, "tensor %q of this shape has %d values, found %d", out.Name, n, count)
 	}
 	if out.Type != onnx.String && count > 0 {
-		out.Data = raw(pack(data, out.Type))
+		out.Data = onnx.RawBytes(pack(data, out.Type))
 	}
 }
 
