@@ -3,11 +3,11 @@ package calib
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"os"
 	"path/filepath"
 
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
 )
 
 // load is the saved table of the model, samples and runner, or a new one. A
@@ -55,7 +55,15 @@ func (c *Calibration) tablePath(t *Table) string {
 	return filepath.Join(c.CacheDir, "statistics-"+hex.EncodeToString(key[:16])+".json")
 }
 
-// modelDigest hashes what of the model can change statistics.
+// modelDigest is the SHA-256 of the model's file form.
 func modelDigest(m *graph.Model) (string, error) {
-	return "", errors.ErrUnsupported
+	proto, err := m.Export()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	if err := onnx.Write(h, proto); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/dtype"
 )
 
 // Float32s is the content of a numeric array as float32: the array's own memory
@@ -54,9 +55,9 @@ func element(t onnx.DataType) (size int, get func(b []byte) float64) {
 	case onnx.Double:
 		return 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) }
 	case onnx.Float16:
-		return 2, func(b []byte) float64 { return float64(half(le.Uint16(b))) }
+		return 2, func(b []byte) float64 { return float64(dtype.F16ToF32(le.Uint16(b))) }
 	case onnx.BFloat16:
-		return 2, func(b []byte) float64 { return float64(math.Float32frombits(uint32(le.Uint16(b)) << 16)) }
+		return 2, func(b []byte) float64 { return float64(dtype.BF16ToF32(le.Uint16(b))) }
 	case onnx.Uint8, onnx.Bool:
 		return 1, func(b []byte) float64 { return float64(b[0]) }
 	case onnx.Int8:
@@ -75,17 +76,4 @@ func element(t onnx.DataType) (size int, get func(b []byte) float64) {
 		return 8, func(b []byte) float64 { return float64(int64(le.Uint64(b))) }
 	}
 	return 0, nil
-}
-
-// half is the value of an IEEE 754 binary16.
-func half(h uint16) float32 {
-	sign, exp, mant := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
-	switch exp {
-	case 0:
-		f := float32(mant) * 0x1p-24
-		return math.Float32frombits(math.Float32bits(f) | sign)
-	case 31:
-		return math.Float32frombits(sign | 255<<23 | mant<<13)
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | mant<<13)
 }

@@ -146,6 +146,18 @@ func Decode(b []byte, opts ...Option) (*Model, error) {
 	return m, nil
 }
 
+// DecodeTensor reads a single TensorProto, as in input_0.pb of an ONNX test
+// data set. Its content is a window of b; external data is refused.
+func DecodeTensor(b []byte) (*Tensor, error) {
+	d := newDecoder(b)
+	t := &Tensor{}
+	d.read(t, 0, len(b))
+	if d.err != nil {
+		return nil, d.err
+	}
+	return t, nil
+}
+
 // Close releases the files behind the model; it does nothing for a model built in memory.
 // Tensors of the model cannot be read any more, and slices of their bytes must not be touched.
 func (m *Model) Close() error {
