@@ -329,7 +329,7 @@ func (e *exporter) info(g *Graph, entry infoEntry) *onnx.ValueInfo {
 		return info
 	}
 	renamed, moved := e.names[v]
-	if v.gone || v.graph != g || v.refuted && !v.retyped || moved && g.isSlot(renamed) {
+	if v.gone || v.graph != g || !v.retyped && !v.confirms(info) || moved && g.isSlot(renamed) {
 		return nil
 	}
 	if v.name == info.Name && !moved && !v.retyped {
@@ -343,6 +343,14 @@ func (e *exporter) info(g *Graph, entry infoEntry) *onnx.ValueInfo {
 		}
 	}
 	return &changed
+}
+
+// confirms reports whether an entry of the file still holds: it does not
+// contradict what is known, and after Forget it says nothing that is not known.
+func (v *Value) confirms(info *onnx.ValueInfo) bool {
+	said := typeOf(info.Type)
+	joined, ok := refine(v.typ, said)
+	return ok && (!v.forgotten || sameType(joined, v.typ))
 }
 
 func (g *Graph) isSlot(name string) bool {

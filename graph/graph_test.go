@@ -25,7 +25,7 @@ func node(op, name string, in, out []string, attrs ...*onnx.Attribute) *onnx.Nod
 func list(s ...string) []string { return s }
 
 func floats(name string, v ...float32) *onnx.Tensor {
-	t := floatTensor([]int64{int64(len(v))}, v...)
+	t := onnx.From([]int64{int64(len(v))}, v)
 	t.Name = name
 	return t
 }
@@ -337,7 +337,7 @@ func TestConstInEveryForm(t *testing.T) {
 		{Name: "value_strings", Type: onnx.AttrStrings, Strings: [][]byte{[]byte("s")}},
 		{Name: "sparse_value", Type: onnx.AttrSparseTensor, SparseTensor: &onnx.SparseTensor{}},
 	}
-	want := []string{"1 [2]", "1 []", "1 [2]", "7 []", "7 [2]", "8 []", "8 [1]", ""}
+	want := []string{"float32 [2]", "float32 []", "float32 [2]", "int64 []", "int64 [2]", "string []", "string [1]", ""}
 	for i, a := range forms {
 		m := mustImport(t, model(&onnx.Graph{Node: []*onnx.Node{node("Constant", "c", nil, list("c"), a)}}))
 		got := ""

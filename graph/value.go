@@ -22,8 +22,10 @@ type Value struct {
 	typ      Type // what is known
 	declared Type // what the file or SetType says
 	ints     []Dim
+	floats   []float64
 	retyped  bool // declared differs from the file's entries
-	refuted  bool // inference contradicts the file's value_info
+	// forgotten says that declarations of the file may be stale: see Model.Forget.
+	forgotten bool
 
 	init   *onnx.Tensor
 	sparse *onnx.SparseTensor
@@ -69,7 +71,7 @@ func (v *Value) Type() Type { return v.typ }
 // values the value_info entry, when there is one.
 func (v *Value) SetType(t Type) {
 	v.typ, v.declared = t, t
-	v.retyped, v.refuted = true, false
+	v.retyped = true
 	v.graph.model.edits++
 }
 
@@ -81,6 +83,10 @@ func (v *Value) Ints() []Dim {
 	}
 	return constInts(v.Const())
 }
+
+// Floats is what Ints is, for a small float tensor; NaN stands for an unknown
+// element. It is nil for constants: see Const. Read only.
+func (v *Value) Floats() []float64 { return v.floats }
 
 // Const is the tensor of a dense initializer (also of one that is listed as an
 // input) or of a Constant node in any of its attribute forms; nil otherwise,
@@ -145,7 +151,7 @@ func (v *Value) SetInit(t *onnx.Tensor) {
 		panic("graph: SetInit of " + v.name + ", which is no initializer")
 	}
 	was := v.typ
-	v.init, v.typ, v.ints = t, tensorType(t), nil
+	v.init, v.typ, v.ints, v.floats = t, tensorType(t), nil, nil
 	v.declared = v.typ
 	if !sameType(was, v.typ) {
 		v.retyped = true

@@ -11,6 +11,8 @@ func Codes() []Entry {
 		internalCodes,
 		samplesCodes,
 		runtimeCodes,
+		graphCodes,
+		verifyCodes,
 		usageCodes,
 		gateCodes,
 		noteCodes,
