@@ -1,0 +1,402 @@
+package infer
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/onnxpass/onnxpass/onnx"
+)
+
+// span is what one axis of a Slice keeps.
+type span struct{ start, end, step Dim }
+
+// slice is Slice in both forms: attributes before opset 10, inputs from then on.
+func slice(c *call) error {
+	dims, ranked := c.dims(0)
+	if !ranked {
+		return nil
+	}
+	spans, known, err := c.spans(len(dims))
+	if err != nil {
+		return err
+	}
+	if !known {
+		c.set(0, dynamic(len(dims)))
+		return nil
+	}
+	out := slices.Clone(dims)
+	for i, s := range spans {
+		if s != nil {
+			if s.step.Value == 0 {
+				return c.fail("OP3204", "a step is zero", "a step other than 0", "0")
+			}
+			out[i] = s.length(dims[i])
+		}
+	}
+	c.set(0, Of(out...))
+	c.sliceContent(spans)
+	return nil
+}
+
+// spans lists what each axis keeps, nil for an axis that stays whole. known is false
+// when it is not even known which axes are cut.
+func (c *call) spans(rank int) (spans []*span, known bool, err error) {
+	starts, ok0 := c.operand("starts", 1)
+	ends, ok1 := c.operand("ends", 2)
+	if !ok0 || !ok1 {
+		return nil, false, nil
+	}
+	n := len(starts)
+	axes, ok := c.sliceAxes(n)
+	if !ok {
+		return nil, false, nil
+	}
+	steps := slices.Repeat([]Dim{Static(1)}, n)
+	if c.Version >= 10 && c.has(4) {
+		if steps, ok = c.operand("steps", 4); !ok {
+			return nil, false, nil
+		}
+	}
+	if len(ends) != n || len(axes) != n || len(steps) != n {
+		return nil, false, c.mismatch("lists of a slice differ in length", fmt.Sprintf("%d ends, axes and steps", n), fmt.Sprintf("%d, %d and %d", len(ends), len(axes), len(steps)))
+	}
+	at, err := c.axes(axes, rank)
+	if err != nil {
+		return nil, false, err
+	}
+	spans = make([]*span, rank)
+	for i, a := range at {
+		spans[a] = &span{starts[i], ends[i], steps[i]}
+	}
+	return spans, true, nil
+}
+
+func (c *call) sliceAxes(n int) ([]int64, bool) {
+	var axes []int64
+	if c.Version < 10 {
+		axes, _ = c.list("axes")
+	} else if c.has(3) {
+		var ok bool
+		if axes, ok = c.ints(3); !ok {
+			return nil, false
+		}
+	}
+	if axes == nil && n <= maxRank {
+		axes = make([]int64, n)
+		for i := range axes {
+			axes[i] = int64(i)
+		}
+	}
+	return axes, true
+}
+
+// operand reads a list from an attribute before opset 10, from an input from then on.
+func (c *call) operand(name string, input int) ([]Dim, bool) {
+	if c.Version >= 10 {
+		x, ok := smallContent(c.in(input))
+		if c.in(input).Const != nil {
+			farEnd(x.ints)
+		}
+		return x.ints, ok && x.ints != nil
+	}
+	list, ok := c.list(name)
+	out := make([]Dim, len(list))
+	for i, n := range list {
+		out[i] = Static(n)
+	}
+	farEnd(out)
+	return out, ok
+}
+
+// farEnd replaces the least integer, a known number here but the mark of unknown
+// elements elsewhere, by one that slices alike.
+func farEnd(list []Dim) {
+	for i, e := range list {
+		if e == Dynamic() {
+			list[i] = Static(Unknown + 1)
+		}
+	}
+}
+
+// length is the number of entries that stay of an axis of size d.
+func (s *span) length(d Dim) Dim {
+	if !number(s.step) {
+		return Dynamic()
+	}
+	if d.IsStatic() && number(s.start) && number(s.end) {
+		first, end := s.bounds(d.Value)
+		return Static(s.count(first, end))
+	}
+	if s.step.Value != 1 {
+		return s.reversed(d)
+	}
+	return s.prefix(d)
+}
+
+// bounds clamps start and end to an axis of size n, as the specification says.
+func (s *span) bounds(n int64) (start, end int64) {
+	low, high := int64(0), n
+	if s.step.Value < 0 {
+		low, high = -1, n-1
+	}
+	return clampIndex(s.start.Value, n, max(low, 0), high), clampIndex(s.end.Value, n, low, high)
+}
+
+func clampIndex(i, n, low, high int64) int64 {
+	if i < 0 {
+		i += n // cannot overflow: the signs differ
+	}
+	return min(max(i, low), high)
+}
+
+func (s *span) count(start, end int64) int64 {
+	step := s.step.Value
+	switch {
+	case step > 0 && end > start:
+		return (end-start-1)/step + 1
+	case step < 0 && start > end:
+		if step == math.MinInt64 {
+			return 1
+		}
+		return (start-end-1)/-step + 1
+	}
+	return 0
+}
+
+// reversed knows that [-1::-1] keeps a whole axis of unknown size.
+func (s *span) reversed(d Dim) Dim {
+	if s.step.Value == -1 && number(s.start) && number(s.end) &&
+		(s.start.Value == -1 || s.start.Value >= math.MaxInt32) && s.end.Value <= math.MinInt32 {
+		return d
+	}
+	return Dynamic()
+}
+
+// prefix is the length of a slice with step one where a bound or the axis is unknown.
+func (s *span) prefix(d Dim) Dim {
+	if s.start.Value != 0 {
+		return Dynamic()
+	}
+	switch {
+	case s.end.Value == 0:
+		return Static(0)
+	case number(s.end) && s.end.Value >= math.MaxInt32: // larger than any axis of an exporter's model
+		return d
+	case symbol(s.end) && sameElement(s.end, element(d)):
+		return d
+	}
+	return Dynamic()
+}
+
+func (c *call) sliceContent(spans []*span) {
+	x, ok := contentOf(c.in(0))
+	out, static := c.out[0].Shape.Static()
+	if !ok || !static || len(x.dims) != len(spans) {
+		return
+	}
+	first, step := make([]int64, len(spans)), make([]int64, len(spans))
+	for i, s := range spans {
+		step[i] = 1
+		if s == nil {
+			continue
+		}
+		if !number(s.start) || !number(s.end) || !within(s.step.Value) && out[i] > 1 {
+			return
+		}
+		first[i], _ = s.bounds(x.dims[i])
+		step[i] = s.step.Value
+	}
+	if y, ok := x.pick(out, func(at, src []int64) {
+		for i := range at {
+			src[i] = first[i] + at[i]*step[i]
+		}
+	}); ok {
+		c.setContent(0, y)
+	}
+}
+
+// concat joins its inputs along an axis.
+func concat(c *call) error {
+	if len(c.In) == 0 {
+		return nil
+	}
+	def := int64(0)
+	if c.Version < 4 {
+		def = 1
+	}
+	joined := Shape{}
+	for i := range c.In {
+		if s := c.shape(i); s.Ranked {
+			joined = dynamic(s.Rank())
+		}
+	}
+	if !joined.Ranked {
+		return nil
+	}
+	a, err := c.axis(c.int("axis", def), joined.Rank())
+	if err != nil {
+		return err
+	}
+	total := Static(0)
+	for i := range c.In {
+		s := c.shape(i)
+		if !s.Ranked {
+			total = Dynamic()
+			continue
+		}
+		if s.Rank() != joined.Rank() {
+			return c.mismatch("inputs differ in rank", joined, s)
+		}
+		total = add(total, element(s.Dims[a]))
+		open := Of(slices.Clone(s.Dims)...)
+		open.Dims[a] = Dynamic()
+		var ok bool
+		if joined, ok = equalShape(joined, open); !ok {
+			return c.mismatch(fmt.Sprintf("inputs differ beside axis %d", a), joined, s)
+		}
+	}
+	joined.Dims[a] = size(total)
+	c.set(0, joined)
+	c.concatContent(a)
+	return nil
+}
+
+func (c *call) concatContent(a int) {
+	out, static := c.out[0].Shape.Static()
+	if !static || count(out) < 0 {
+		return
+	}
+	parts := make([]content, len(c.In))
+	for i, v := range c.In {
+		var ok bool
+		if parts[i], ok = smallContent(v); !ok || len(parts[i].dims) != len(out) || (parts[i].ints == nil) != (parts[0].ints == nil) {
+			return
+		}
+	}
+	whole := content{dims: out}
+	inner := int64(1)
+	for _, d := range out[a:] {
+		inner *= d
+	}
+	outer := int64(1)
+	for _, d := range out[:a] {
+		outer *= d
+	}
+	if inner == 0 {
+		outer = 0
+	}
+	for o := range outer {
+		for _, p := range parts {
+			n := int64(p.len()) / outer
+			if p.ints != nil {
+				whole.ints = append(whole.ints, p.ints[o*n:(o+1)*n]...)
+			} else {
+				whole.floats = append(whole.floats, p.floats[o*n:(o+1)*n]...)
+			}
+		}
+	}
+	if int64(whole.len()) == count(out) && whole.len() > 0 {
+		c.setContent(0, whole)
+	}
+}
+
+// split cuts an axis into parts: of given sizes, or as equal as possible.
+func split(c *call) error {
+	dims, ranked := c.dims(0)
+	if !ranked {
+		return nil
+	}
+	a, err := c.axis(c.int("axis", 0), len(dims))
+	if err != nil {
+		return err
+	}
+	parts, err := c.parts(dims[a])
+	if err != nil {
+		return err
+	}
+	from := int64(0)
+	for i := range c.out {
+		out := slices.Clone(dims)
+		out[a] = Dynamic()
+		if i < len(parts) {
+			out[a] = size(parts[i])
+		}
+		c.set(i, Of(out...))
+		if from >= 0 && out[a].IsStatic() {
+			c.partContent(i, a, from)
+			from = add(Static(from), out[a]).Value
+		} else {
+			from = -1
+		}
+	}
+	return nil
+}
+
+// parts are the sizes of the outputs of a Split.
+func (c *call) parts(d Dim) ([]Dim, error) {
+	if given, ok := c.givenParts(); ok {
+		total := Static(0)
+		for _, p := range given {
+			total = add(total, p)
+		}
+		if len(given) != c.NumOut || d.IsStatic() && number(total) && total.Value != d.Value {
+			return nil, c.mismatch("split sizes do not fit the axis", fmt.Sprintf("%d sizes that sum to %s", c.NumOut, d), fmt.Sprint(given))
+		}
+		return given, nil
+	}
+	n := int64(c.NumOut)
+	if c.Version < 13 && c.attr("split", onnx.AttrInts) != nil || c.Version >= 13 && c.has(1) || c.Version == 1 && c.has(1) || n == 0 {
+		return nil, nil
+	}
+	if c.Version >= 18 {
+		n = c.int("num_outputs", n)
+	}
+	if !d.IsStatic() {
+		if n == 1 {
+			return []Dim{element(d)}, nil
+		}
+		return nil, nil
+	}
+	if n <= 0 || n > maxOutputs || c.Version < 18 && d.Value%n != 0 {
+		return nil, c.mismatch("the axis does not divide into equal parts", fmt.Sprintf("a multiple of %d", n), d)
+	}
+	return equalParts(d.Value, n), nil
+}
+
+// equalParts cuts size into n parts, the last one smaller when it does not divide.
+func equalParts(size, n int64) []Dim {
+	part := ceilDiv(size, n)
+	list := make([]Dim, n)
+	for i := range list {
+		list[i] = Static(max(min(part, size-part*int64(i)), 0))
+	}
+	return list
+}
+
+func (c *call) givenParts() ([]Dim, bool) {
+	if c.Version >= 13 || c.Version == 1 && c.has(1) {
+		x, ok := smallContent(c.in(1))
+		return x.ints, ok && x.ints != nil
+	}
+	list, ok := c.list("split")
+	out := make([]Dim, len(list))
+	for i, n := range list {
+		out[i] = Static(n)
+	}
+	return out, ok && len(list) > 0
+}
+
+func (c *call) partContent(i, a int, from int64) {
+	x, ok := contentOf(c.in(0))
+	out, static := c.out[i].Shape.Static()
+	if !ok || !static || len(x.dims) != len(out) {
+		return
+	}
+	if y, ok := x.pick(out, func(at, src []int64) {
+		copy(src, at)
+		src[a] += from
+	}); ok {
+		c.setContent(i, y)
+	}
+}
