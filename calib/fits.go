@@ -45,7 +45,10 @@ func fits(p Port, a Array) error {
 		}
 	}
 	n, ok := ByteLen(a.Type, a.Shape)
-	if !ok || n != int64(len(a.Bytes)) {
+	if !ok {
+		return mismatch("the sample's shape is too large")
+	}
+	if n != int64(len(a.Bytes)) {
 		return diag.New("OP6351", "the sample's bytes do not fill its shape", "input", p.Name,
 			"wanted", fmt.Sprintf("%d bytes for %v", n, a.Shape), "found", fmt.Sprint(len(a.Bytes)))
 	}

@@ -5,12 +5,12 @@ package ort
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 )
@@ -18,11 +18,10 @@ import (
 // load opens ONNX Runtime or skips.
 func load(t testing.TB) *Runtime {
 	t.Helper()
-	path := os.Getenv("ONNXPASS_ORT_LIB")
-	if path == "" {
+	rt, _, err := Discover(runtimelib.Options{})
+	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
 		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
 	}
-	rt, err := Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}

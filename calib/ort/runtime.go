@@ -119,6 +119,9 @@ func (r *Runtime) Path() string { return r.path }
 // session is open: ONNX Runtime may map its external data.
 func (r *Runtime) OpenFile(ctx context.Context, path string, o calib.OpenOptions) (calib.Session, error) {
 	s, err := r.openFile(ctx, path, o, "")
+	if d := (*diag.Error)(nil); errors.As(err, &d) {
+		return nil, d.With("file", path)
+	}
 	if err != nil {
 		return nil, err
 	}

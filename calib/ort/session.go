@@ -4,6 +4,8 @@ package ort
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"unsafe"
 
 	"github.com/onnxpass/onnxpass/calib"
@@ -43,8 +45,13 @@ func (r *Runtime) openFile(ctx context.Context, path string, o calib.OpenOptions
 	return s, ctx.Err()
 }
 
+// refused wraps the library's text, less its mention of the path, which users
+// know or, for a temporary model, need not know.
 func refused(path string, err error) error {
-	return diag.New("OP6350", "ONNX Runtime refused the model", "file", path).Wrap(err)
+	if st := (*StatusError)(nil); errors.As(err, &st) {
+		st.Message = strings.TrimPrefix(st.Message, "Load model from "+path+" failed:")
+	}
+	return diag.New("OP6350", "ONNX Runtime refused the model").Wrap(err)
 }
 
 func (s *session) readPorts(path string) (err error) {
