@@ -53,3 +53,37 @@ func TestKitSurvivesUntouched(t *testing.T) {
 		}
 	})
 }
+
+func TestKitInfers(t *testing.T) {
+	kit(t, func(t *testing.T, in *onnx.Model) {
+		m, err := graph.Import(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Infer(); err != nil {
+			t.Error(err)
+		}
+		known, all := 0, 0
+		for n := range m.All() {
+			for _, v := range n.Outs() {
+				if v == nil {
+					continue
+				}
+				all++
+				if v.Type().Other != nil || v.Elem() != onnx.Undefined && v.Shape().Ranked {
+					known++
+				}
+			}
+		}
+		if unknown := all - known; unknown*50 > all {
+			t.Errorf("type or rank of %d of %d values is unknown", unknown, all)
+		}
+		out, err := m.Export()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(encode(t, out), encode(t, in)) {
+			t.Error("inference changed what is written")
+		}
+	})
+}

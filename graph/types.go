@@ -1,6 +1,9 @@
 package graph
 
-import "github.com/onnxpass/onnxpass/onnx"
+import (
+	"github.com/onnxpass/onnxpass/graph/infer"
+	"github.com/onnxpass/onnxpass/onnx"
+)
 
 // unknownType is a type of which nothing is known.
 func unknownType() Type { return Type{} }
@@ -41,9 +44,9 @@ func dimOf(d onnx.Dim) Dim {
 	case d.Kind == onnx.DimValue && d.Value >= 0:
 		return Dim{Value: d.Value}
 	case d.Kind == onnx.DimParam:
-		return Dim{Value: -1, Param: d.Param}
+		return infer.Symbol(d.Param)
 	}
-	return Dim{Value: -1}
+	return infer.Dynamic()
 }
 
 // protoType is the message that declares t; nil when the element type is unknown.
@@ -91,7 +94,7 @@ func sameType(a, b Type) bool {
 		return false
 	}
 	for i, d := range a.Shape.Dims {
-		if d != b.Shape.Dims[i] {
+		if e := b.Shape.Dims[i]; d.Param != e.Param || d.Value != e.Value && (d.IsStatic() || e.IsStatic()) {
 			return false
 		}
 	}

@@ -259,9 +259,11 @@ func divReal(a, b float64) float64 { return a / b }
 // cast converts a content to another element type.
 func cast(c *call) error {
 	to := c.dtype("to", onnx.Undefined)
-	if a := c.attr("to", onnx.AttrString); c.Version < 6 && a != nil {
-		to = elemNamed(string(a.S))
+	if c.Version < 6 {
 		c.opaque = false
+		if a := c.attr("to", onnx.AttrString); a != nil {
+			to = elemNamed(string(a.S))
+		}
 	}
 	return c.castTo(to)
 }
