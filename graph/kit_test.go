@@ -75,7 +75,7 @@ func TestKitInfers(t *testing.T) {
 				}
 			}
 		}
-		if unknown := all - known; unknown*50 > all {
+		if unknown := all - known; unknown*10 > all {
 			t.Errorf("type or rank of %d of %d values is unknown", unknown, all)
 		}
 		out, err := m.Export()
