@@ -84,3 +84,12 @@ func (h *Histogram) squaredError(p Params) float64 {
 	}
 	return sum
 }
+
+// sqnr is the signal to quantization noise ratio in dB under p.
+func (h *Histogram) sqnr(p Params) float64 {
+	var signal float64
+	for _, b := range h.Bins {
+		signal += float64(b.Count) * b.Centre * b.Centre
+	}
+	return 10 * math.Log10(signal/h.squaredError(p))
+}

@@ -109,3 +109,16 @@ func scale(s float64) float32 {
 	}
 	return float32(min(s, 1e18))
 }
+
+// within lowers the scale by single steps of float32 until the last code does
+// not exceed the upper bound that the graph implies: runtimes drop a Clip
+// before QuantizeLinear only when the codes cannot reach beyond it.
+func (p *Params) within(b Bounds) {
+	for range 4 {
+		_, hi := p.Bounds()
+		if p.PerChannel() || float64(hi) <= b.Hi || float64(hi) > b.Hi*(1+1e-5) {
+			return
+		}
+		p.Scale[0] = math.Nextafter32(p.Scale[0], 0)
+	}
+}

@@ -402,7 +402,7 @@ func trains(n *graph.Node) bool {
 		return false
 	}
 	t := constant(n.In(2))
-	return t != nil && slices.Contains(content(t), 1)
+	return t != nil && trueAnywhere(t)
 }
 
 // checkBranchNames finds If nodes whose branches name their outputs alike.

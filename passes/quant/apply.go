@@ -1,0 +1,120 @@
+package quant
+
+import (
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
+)
+
+// passName is what created nodes say in their metadata.
+const passName = "quant"
+
+// apply edits the model as planned.
+func (p *planner) apply() error {
+	stored := map[weightKey]*storedWeight{}
+	for _, l := range p.layers {
+		if l.reason == "" && l.weight != nil {
+			p.storeWeight(l, stored)
+		}
+	}
+	params := map[*tensor][2]*graph.Value{}
+	for _, t := range p.tensors {
+		p.insertPair(t, params)
+	}
+	return p.model.Main.Sort()
+}
+
+// storedWeight are the initializers of a weight in 8 bits.
+type storedWeight struct{ codes, scale, zero *graph.Value }
+
+// storeWeight makes the layer read its weight through DequantizeLinear, and
+// removes the float weight when nobody reads it any more.
+func (p *planner) storeWeight(l *layer, stored map[weightKey]*storedWeight) {
+	w := p.weights[p.key(l)]
+	s := stored[p.key(l)]
+	if s == nil {
+		s = newStored(w, l.weight)
+		stored[p.key(l)] = s
+	}
+	var attrs []*onnx.Attribute
+	if w.axis >= 0 {
+		attrs = axisAttribute(w.axis)
+	}
+	dq := l.node.Before().By(passName).OpN("DequantizeLinear", "", l.weight.Name()+"_DequantizeLinear", 1, attrs, s.codes, s.scale, s.zero)
+	l.node.SetIn(1, dq.Out(0))
+	removeUnused(l.weight)
+}
+
+func newStored(w *weight, v *graph.Value) *storedWeight {
+	g, name := v.Graph(), v.Name()
+	dims := []int64{int64(len(w.scale))}
+	if w.axis < 0 {
+		dims = nil
+	}
+	return &storedWeight{
+		codes: g.Init(name+"_quantized", w.tensor()),
+		scale: g.Init(name+"_scale", onnx.FromFloat32s(dims, w.scale)),
+		zero:  g.Init(name+"_zero_point", onnx.From(dims, make([]int8, len(w.scale)))),
+	}
+}
+
+func axisAttribute(axis int) []*onnx.Attribute {
+	return []*onnx.Attribute{{Name: "axis", Type: onnx.AttrInt, I: int64(axis)}}
+}
+
+// removeUnused drops a constant without readers.
+func removeUnused(v *graph.Value) {
+	switch {
+	case v.NumUses() > 0:
+	case v.IsInit() && !v.IsInput():
+		v.RemoveInit()
+	case v.Def() != nil:
+		v.Def().Remove()
+	}
+}
+
+// insertPair puts QuantizeLinear and DequantizeLinear behind the tensor and
+// moves the planned readers. Tensors of one scale share the initializers.
+func (p *planner) insertPair(t *tensor, params map[*tensor][2]*graph.Value) {
+	root := t.root()
+	q, name := root.range_.params, t.value.Name()
+	if _, ok := params[root]; !ok {
+		params[root] = p.initParams(q, root.value.Name())
+	}
+	scale, zero := params[root][0], params[root][1]
+	var attrs []*onnx.Attribute
+	if q.PerChannel() {
+		attrs = axisAttribute(q.Axis)
+	}
+	at := t.value.Graph().Begin()
+	if t.value.Def() != nil {
+		at = t.value.Def().After()
+	}
+	at.By(passName)
+	quantize := at.OpN("QuantizeLinear", "", name+"_QuantizeLinear", 1, attrs, t.value, scale, zero)
+	dequantize := at.OpN("DequantizeLinear", "", name+"_DequantizeLinear", 1, attrs, quantize.Out(0), scale, zero)
+	for _, u := range t.readers {
+		u.Set(dequantize.Out(0))
+	}
+}
+
+// initParams makes the initializers of scale and zero point.
+func (p *planner) initParams(q Params, name string) [2]*graph.Value {
+	var dims []int64
+	if q.PerChannel() {
+		dims = []int64{int64(len(q.Scale))}
+	}
+	g := p.model.Main
+	scale := g.Init(name+"_scale", onnx.FromFloat32s(dims, q.Scale))
+	if q.Elem == onnx.Uint8 {
+		return [2]*graph.Value{scale, g.Init(name+"_zero_point", onnx.From(dims, convert[uint8](q.Zero)))}
+	}
+	return [2]*graph.Value{scale, g.Init(name+"_zero_point", onnx.From(dims, convert[int8](q.Zero)))}
+}
+
+func convert[T int8 | uint8](v []int32) []T {
+	out := make([]T, len(v))
+	for i, x := range v {
+		out[i] = T(x)
+	}
+	return out
+}

@@ -1,0 +1,109 @@
+package quant
+
+import (
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/calib/observe"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/passes/target"
+)
+
+// estimate is the outcome of the range search for one tensor.
+type estimate struct {
+	params  Params
+	seen    Range // observed
+	clipped float64
+	method  string
+	sqnr    float64 // dB on the histogram
+}
+
+// joint is what was observed of all tensors that share one scale.
+type joint struct {
+	histogram        *Histogram
+	meanLo, meanHi   float64
+	bounds           Bounds
+	symmetric, empty bool
+}
+
+// merge joins the statistics of the members: the histogram of all, the widest
+// mean range, the hull of the bounds.
+func merge(members []*tensor, table *calib.Table) joint {
+	j := joint{empty: true}
+	sum := observe.NewHistogram()
+	var zeros uint64
+	var lo, hi float64
+	for _, t := range members {
+		j.symmetric = j.symmetric || t.symmetric
+		s := table.Stats(t.value.Name())
+		if s == nil || s.Finite() == 0 {
+			continue
+		}
+		b := bounds(t.value)
+		if j.empty {
+			lo, hi, j.bounds = float64(s.Min), float64(s.Max), b
+			j.meanLo, j.meanHi = s.MeanMin(), s.MeanMax()
+		}
+		lo, hi = min(lo, float64(s.Min)), max(hi, float64(s.Max))
+		j.meanLo, j.meanHi = min(j.meanLo, s.MeanMin()), max(j.meanHi, s.MeanMax())
+		j.bounds = Bounds{min(j.bounds.Lo, b.Lo), max(j.bounds.Hi, b.Hi)}
+		zeros += uint64(s.Zeros)
+		sum.Merge(s.Histogram)
+		j.empty = false
+	}
+	j.histogram = newHistogram(lo, hi, bins(sum, zeros))
+	return j
+}
+
+// bins lists the bars of an observed histogram.
+func bins(h *observe.Histogram, zeros uint64) []Bin {
+	w := h.Width()
+	out := []Bin{{Count: zeros}}
+	for i, n := range h.Pos {
+		if n > 0 {
+			out = append(out, Bin{(float64(i) + 0.5) * w, w, n})
+		}
+	}
+	for i, n := range h.Neg {
+		if n > 0 {
+			out = append(out, Bin{-(float64(i) + 0.5) * w, w, n})
+		}
+	}
+	return out
+}
+
+// code chooses how the tensor is coded: unsigned from zero when it is never
+// negative, otherwise as the target has it.
+func (j joint) code(q target.Quantization) coding {
+	lo, _ := j.bounds.limit(j.histogram.Min, j.histogram.Max)
+	switch {
+	case q.ZeroPoint == target.ZeroOnly:
+		return codeSymmetric
+	case lo >= 0 && q.Unsigned == onnx.Uint8:
+		return codeUnsigned
+	case j.symmetric:
+		return codeCentred
+	case q.Signed == onnx.Int8:
+		return codeInt8Any
+	}
+	return codeAsymmetric
+}
+
+// estimate chooses range and parameters by the method of the options.
+func (j joint) estimate(q target.Quantization, o Options) estimate {
+	h, c := j.histogram, j.code(q)
+	lo, hi := j.bounds.limit(h.Min, h.Max)
+	e := estimate{method: string(o.Range), seen: Range{Lo: h.Min, Hi: h.Max}}
+	switch o.Range {
+	case MSE:
+		lo, hi = searchMSE(h, c, lo, hi, o.MaxClip/100)
+	case Percentile:
+		lo, hi = percentile(h, o.Percentile, lo, hi)
+	case Mean:
+		lo, hi = j.bounds.limit(j.meanLo, j.meanHi)
+	}
+	e.params = c.params(lo, hi)
+	e.params.within(j.bounds)
+	a, b := e.params.Bounds()
+	e.clipped = h.Clipped(float64(a), float64(b))
+	e.sqnr = h.sqnr(e.params)
+	return e
+}

@@ -1,0 +1,403 @@
+package quant
+
+import (
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/passes/target"
+)
+
+// tensor is a value that gets a QuantizeLinear > DequantizeLinear pair.
+type tensor struct {
+	value     *graph.Value
+	readers   []graph.Use // which read the dequantized form
+	symmetric bool        // an operand of an attention product or of a transposed convolution
+	repeat    bool        // behind data movement: parameters come from the tensor before it
+
+	parent *tensor // of the union-find forest: tensors that share one scale
+	range_ estimate
+}
+
+// root is the representative of the tensors that share t's scale.
+func (t *tensor) root() *tensor {
+	for t.parent != nil {
+		t = t.parent
+	}
+	return t
+}
+
+// join makes two tensors share one scale. The earlier one represents both.
+func (t *tensor) join(o *tensor) {
+	if a, b := t.root(), o.root(); a != b {
+		b.parent = a
+	}
+}
+
+// read adds a reader once.
+func (t *tensor) read(u graph.Use) {
+	for _, have := range t.readers {
+		if have == u {
+			return
+		}
+	}
+	t.readers = append(t.readers, u)
+}
+
+// tensor is the entry of v, made at the first call.
+func (p *planner) tensor(v *graph.Value) *tensor {
+	t := p.byValue[v]
+	if t == nil {
+		t = &tensor{value: v}
+		p.byValue[v] = t
+		p.tensors = append(p.tensors, t)
+	}
+	return t
+}
+
+// place decides which tensors carry a pair and who reads it. It first lists
+// the uses that want 8 bits, then finds the tensor for each.
+func (p *planner) place() {
+	p.tensors, p.byValue = nil, map[*graph.Value]*tensor{}
+	p.wanted, p.wants, p.joins = map[graph.Use]bool{}, nil, nil
+	p.given = map[graph.Use][]*tensor{}
+	for _, l := range p.layers {
+		if l.int8() {
+			for _, i := range l.activations() {
+				p.want(graph.Use{Node: l.node, Index: i})
+			}
+		}
+	}
+	for n := range p.model.Main.Nodes() {
+		p.wantResidual(n)
+	}
+	p.wantConcat()
+	for _, u := range p.wants {
+		p.demand(u)
+	}
+	p.placeOutputs()
+	if p.profile.Quant.ShareAll {
+		p.shareAll()
+	}
+}
+
+func (p *planner) want(u graph.Use) {
+	if !p.wanted[u] {
+		p.wanted[u] = true
+		p.wants = append(p.wants, u)
+	}
+}
+
+// demand gives the tensor that the use reads a pair: directly, or, where only
+// data movement lies between, at the tensor that an 8-bit operator wrote.
+func (p *planner) demand(u graph.Use) {
+	v := u.Value()
+	if l := p.byNode[u.Node]; l != nil && l.attention() {
+		t := p.tensor(v)
+		t.symmetric = true
+		t.read(u)
+		p.given[u] = []*tensor{t}
+		return
+	}
+	if !p.travels(v, 0) {
+		t := p.tensor(v)
+		t.read(u)
+		p.markSymmetric(u, t)
+		p.given[u] = []*tensor{t}
+		return
+	}
+	sources := p.travel(v)
+	p.given[u] = sources
+	if p.profile.Quant.RepeatPairs {
+		t := p.tensor(v)
+		t.repeat = true
+		t.read(u)
+		sources[0].join(t)
+	}
+	for _, s := range sources {
+		p.markSymmetric(u, s)
+	}
+}
+
+// markSymmetric asks for a symmetric range where a zero point would cost the 8-bit kernel.
+func (p *planner) markSymmetric(u graph.Use, t *tensor) {
+	if u.Node.Is("ConvTranspose") {
+		t.root().symmetric = true
+	}
+}
+
+// travel moves the pair of v to the tensors that its data movement reads, and
+// returns those. Several (of a Concat) get one scale.
+func (p *planner) travel(v *graph.Value) []*tensor {
+	m := v.Def()
+	var out []*tensor
+	for _, i := range dataInputs(m) {
+		u := graph.Use{Node: m, Index: i}
+		w := u.Value()
+		if !p.travels(w, 0) {
+			t := p.tensor(w)
+			t.read(u)
+			out = append(out, t)
+			continue
+		}
+		inner := p.travel(w)
+		if p.profile.Quant.RepeatPairs {
+			t := p.tensor(w)
+			t.repeat = true
+			t.read(u)
+			inner[0].join(t)
+		}
+		out = append(out, inner...)
+	}
+	for _, t := range out[1:] {
+		out[0].join(t)
+	}
+	if m.Is("Concat") {
+		p.joins = append(p.joins, concatJoin{v, out})
+	}
+	return out
+}
+
+// concatJoin is a Concat whose inputs share one scale.
+type concatJoin struct {
+	output *graph.Value
+	inputs []*tensor
+}
+
+// dataInputs are the indices of the inputs whose elements reach the output.
+func dataInputs(m *graph.Node) []int {
+	if !m.Is("Concat") {
+		return []int{0}
+	}
+	all := make([]int, m.NumIn())
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// travels says whether the pair of v belongs before the data movement that
+// computes v: every source is written by an 8-bit operator or needs a pair of
+// its own, and nobody reads v in float.
+func (p *planner) travels(v *graph.Value, depth int) bool {
+	m := v.Def()
+	if m == nil || depth > 8 || p.own[v] || !p.moves(m) || v.Graph() != p.model.Main {
+		return false
+	}
+	if v.IsOutput() || !p.profile.Quant.ShareAll && !p.allWant(v, depth) {
+		return false
+	}
+	for _, i := range dataInputs(m) {
+		w := m.In(i)
+		if w == nil || w.Const() != nil || !p.travels(w, depth+1) && !p.eightBit(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// allWant says whether every reader of v wants 8 bits or is data movement to such readers.
+func (p *planner) allWant(v *graph.Value, depth int) bool {
+	for _, u := range v.Uses() {
+		switch {
+		case p.wanted[u]:
+			if l := p.byNode[u.Node]; l != nil && l.attention() {
+				return false
+			}
+		case u.IsReturn() || depth > 8 || !p.moves(u.Node) || !p.allWant(u.Node.Out(0), depth+1):
+			return false
+		}
+	}
+	return true
+}
+
+// eightBit says whether v is written by an 8-bit layer (through its
+// activation), by a residual addition, or wanted in 8 bits anyway.
+func (p *planner) eightBit(v *graph.Value) bool {
+	for _, u := range v.Uses() {
+		if p.wanted[u] && !p.moves(u.Node) {
+			return true
+		}
+	}
+	if n := producer(v); n != nil {
+		l := p.byNode[n]
+		return l != nil && l.int8()
+	}
+	for range 4 {
+		d := v.Def()
+		if d == nil {
+			return false
+		}
+		if d.Is("Add") {
+			return p.wanted[graph.Use{Node: d, Index: 0}] || p.wanted[graph.Use{Node: d, Index: 1}]
+		}
+		if !elementwise(d) {
+			return false
+		}
+		v = computedInputs(d)[0]
+	}
+	return false
+}
+
+// moves says whether the target runs n as data movement on 8-bit data.
+func (p *planner) moves(n *graph.Node) bool {
+	if n == nil || n.Domain() != "" || !p.profile.Moves(n.Op()) {
+		return false
+	}
+	switch n.Op() {
+	case "Concat":
+		return p.profile.Quant.Concat == target.ConcatJoin
+	case "Resize":
+		return n.String("mode", "nearest") == "nearest"
+	case "MaxPool":
+		return n.Out(1) == nil
+	case "Pad":
+		return p.movesPad(n)
+	}
+	return true
+}
+
+// movesPad says whether a Pad only adds elements that the input's range holds:
+// zeros or copies, and channels only where the target computes that rightly.
+func (p *planner) movesPad(n *graph.Node) bool {
+	if n.String("mode", "constant") == "constant" && n.In(2) != nil {
+		if x, ok := scalar(n.In(2)); !ok || x != 0 {
+			return false
+		}
+	}
+	if p.profile.Quant.ChannelPad {
+		return true
+	}
+	if n.In(1) == nil || n.In(1).Const() == nil || n.In(3) != nil {
+		return false
+	}
+	pads, err := n.In(1).Const().Int64s()
+	half := len(pads) / 2
+	return err == nil && half > 2 && pads[1] == 0 && pads[1+half] == 0
+}
+
+// wantConcat lets the inputs of a wanted Concat carry pairs of their own where
+// the target has an 8-bit Concat with a scale for each tensor.
+func (p *planner) wantConcat() {
+	q := p.profile.Quant
+	if q.Concat != target.ConcatOwn || !q.RepeatPairs {
+		return
+	}
+	for i := 0; i < len(p.wants); i++ {
+		n := p.wants[i].Value().Def()
+		if n == nil || !n.Is("Concat") || n.Graph() != p.model.Main || p.avoid[n] {
+			continue
+		}
+		all := true
+		for _, w := range n.Ins() {
+			all = all && w != nil && (p.eightBit(w) || p.travels(w, 0))
+		}
+		for j := range n.NumIn() {
+			if all {
+				p.want(graph.Use{Node: n, Index: j})
+			}
+		}
+	}
+}
+
+// wantResidual applies the profile's rule to an addition of two computed
+// tensors of which at least one comes from an 8-bit convolution.
+func (p *planner) wantResidual(n *graph.Node) {
+	if !p.isResidual(n) {
+		return
+	}
+	switch p.profile.Quant.Residual {
+	case target.ResidualBoth, target.ResidualOutput:
+		p.want(graph.Use{Node: n, Index: 0})
+		p.want(graph.Use{Node: n, Index: 1})
+	case target.ResidualSkip:
+		if i, ok := p.skipInput(n); ok {
+			p.want(graph.Use{Node: n, Index: i})
+		}
+	}
+}
+
+func (p *planner) isResidual(n *graph.Node) bool {
+	if !n.Is("Add") || n.In(0) == nil || n.In(1) == nil || n.In(0).Const() != nil || n.In(1).Const() != nil || n.In(0) == n.In(1) {
+		return false
+	}
+	if ok, _ := p.env.Select.Match(n); !ok || p.avoid[n] || n.In(0).Elem() != onnx.Float && n.In(0).Elem() != onnx.Undefined {
+		return false
+	}
+	if gated(n.Out(0)) != nil {
+		return false
+	}
+	return p.convolved(n.In(0)) != nil || p.convolved(n.In(1)) != nil
+}
+
+// convolved is the 8-bit convolution whose result v is, or nil.
+func (p *planner) convolved(v *graph.Value) *graph.Node {
+	n := producer(v)
+	if n == nil || !n.Is("Conv", "ConvTranspose") || !p.byNode[n].int8() {
+		return nil
+	}
+	return n
+}
+
+// skipInput is the index of the input of a residual addition that does not
+// come from the convolution which fuses with it. That convolution's result has
+// no other reader; of two candidates the one deeper in the network fuses.
+func (p *planner) skipInput(n *graph.Node) (int, bool) {
+	var depth [2]int
+	for i := range depth {
+		v := n.In(i)
+		if c := p.convolved(v); c != nil && v.NumUses() == 1 {
+			depth[i] = p.depth[c]
+		}
+	}
+	switch {
+	case depth[0] == 0 && depth[1] == 0:
+		return 0, false
+	case depth[0] > depth[1]:
+		return 1, true
+	}
+	return 0, true
+}
+
+// placeOutputs gives pairs to the outputs that the target wants quantized: of
+// operators that run in 8 bits only then, and of residual additions.
+func (p *planner) placeOutputs() {
+	for _, l := range p.layers {
+		if l.int8() && p.profile.NeedsOutput(l.node.Op()) {
+			p.tensor(p.fusedOutput(l.node))
+		}
+	}
+	if p.profile.Quant.Residual != target.ResidualOutput {
+		return
+	}
+	for n := range p.model.Main.Nodes() {
+		if p.wanted[graph.Use{Node: n, Index: 0}] && p.isResidual(n) {
+			if out := p.fusedOutput(n); !out.IsOutput() {
+				p.tensor(out)
+			}
+		}
+	}
+}
+
+// fusedOutput is where the pair behind n belongs: its output, or that of the
+// only reader when the runtime fuses it into n.
+func (p *planner) fusedOutput(n *graph.Node) *graph.Value {
+	next := soleReader(n.Out(0))
+	if next == nil || next.Domain() != "" || !p.profile.Fuses(next.Op()) || next.Graph() != p.model.Main {
+		return n.Out(0)
+	}
+	if next.Is("Clip") && clipBounds(next).Lo != 0 {
+		return n.Out(0)
+	}
+	return next.Out(0)
+}
+
+// shareAll makes every reader of a quantized tensor read the dequantized form,
+// but for graph outputs and operators that only ask for the shape.
+func (p *planner) shareAll() {
+	for _, t := range p.tensors {
+		for _, u := range t.value.Uses() {
+			if !u.IsReturn() && !u.Node.Is("Shape", "Size") {
+				t.read(u)
+			}
+		}
+	}
+}

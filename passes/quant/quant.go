@@ -1,0 +1,87 @@
+// Package quant is the pass that turns products of a trained network into
+// 8-bit integer arithmetic: static quantization with QuantizeLinear and
+// DequantizeLinear pairs, weights per output channel, activations by observed
+// ranges, placed as the target profile says.
+package quant
+
+import (
+	"context"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/passes"
+)
+
+// Method is how the range of an activation is chosen from its statistics.
+type Method string
+
+// The range methods.
+const (
+	MSE        Method = "mse"        // least squared error on the histogram
+	MinMax     Method = "minmax"     // everything that was observed
+	Percentile Method = "percentile" // all but the outermost share of elements
+	Mean       Method = "mean"       // mean over samples of each sample's minimum and maximum
+)
+
+// Options of the pass.
+type Options struct {
+	Range      Method  `choices:"mse|minmax|percentile|mean" help:"how the range of an activation is chosen"`
+	Percentile float64 `min:"50" max:"100" help:"share of elements inside the range, in percent, for range=percentile"`
+	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent"`
+}
+
+// Pass quantizes a model to static INT8 for the profile of the environment.
+//
+// Before: Conv, ConvTranspose, Gemm and MatMul with float32 weights. After:
+// their weights are int8 initializers behind DequantizeLinear, their inputs
+// pass through a QuantizeLinear > DequantizeLinear pair, biases stay float32.
+// Names, types and shapes of the model's inputs and outputs do not change.
+// What stays float, and why, is in the report. The pass refuses models below
+// opset 13, in which DequantizeLinear has no axis.
+var Pass = passes.New(passes.Info{
+	Name:    "quant",
+	Summary: "static INT8: int8 weights per output channel, 8-bit activations, by Q/DQ pairs",
+	Doc: `Quantizes Conv, ConvTranspose, Gemm and MatMul. Weights become int8, symmetric per output channel, stored as
+initializer + DequantizeLinear. Activations get one QuantizeLinear > DequantizeLinear pair per tensor, with ranges
+observed on the samples; type, zero point and placement follow the target. Biases stay float32.
+Left in float, with the reason in the report: what the target has no 8-bit kernel for, squeeze-and-excite gates, bodies of
+If and Loop, tensors that the samples never reach, what --exclude names.`,
+	Phase:     passes.Quantize,
+	Needs:     []string{"opset", "fold", "fold-bn"},
+	NeedsData: true,
+}, Options{Range: MSE, Percentile: 99.99, MaxClip: 100}, run)
+
+func run(ctx context.Context, env *passes.Env, o Options) error {
+	p, err := newPlanner(env, o)
+	if err != nil {
+		return err
+	}
+	if err := p.plan(ctx); err != nil {
+		return err
+	}
+	p.report()
+	if env.DryRun {
+		return nil
+	}
+	return p.apply()
+}
+
+// collect asks for the statistics of the tensors that carry pairs.
+func (p *planner) collect(ctx context.Context) (*calib.Table, error) {
+	var reqs []calib.Request
+	seen := map[string]bool{}
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			reqs = append(reqs, calib.Request{Value: name})
+		}
+	}
+	for _, t := range p.tensors {
+		if !t.repeat {
+			add(t.value.Name())
+		}
+	}
+	for _, j := range p.joins {
+		add(j.output.Name())
+	}
+	return p.env.Calib.Collect(ctx, p.model, reqs)
+}

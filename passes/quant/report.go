@@ -1,0 +1,141 @@
+package quant
+
+import (
+	"math"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/passes"
+)
+
+// report writes down what became of every layer and tensor.
+func (p *planner) report() {
+	macs := p.macs()
+	r := p.env.Report
+	if r == nil {
+		r = &passes.StepReport{}
+		p.env.Report = r
+	}
+	var done, all, layers int
+	var int8MACs, allMACs float64
+	for _, l := range p.layers {
+		entry := p.layerReport(l)
+		all++
+		if m, ok := macs[l.node.Out(0).Name()]; ok && m >= 0 {
+			entry.MACs = &m
+			allMACs += float64(m)
+			if l.int8() {
+				int8MACs += float64(m)
+			}
+		}
+		if l.int8() {
+			done++
+		}
+		layers++
+		r.Layers = append(r.Layers, entry)
+		p.planEntry(l)
+	}
+	for _, t := range p.tensors {
+		if p.env.Calib != nil {
+			r.Ranges = append(r.Ranges, t.rangeReport())
+		}
+	}
+	r.Fact("layers in INT8", "%d of %d", done, all)
+	if allMACs > 0 {
+		r.Fact("INT8 share of MACs", "%.1f %%", 100*int8MACs/allMACs)
+	}
+	r.Fact("quantized tensors", "%d", len(p.tensors))
+}
+
+// planEntry adds the layer to the plan or to the skips.
+func (p *planner) planEntry(l *layer) {
+	switch {
+	case l.reason != "":
+		p.env.Skip(l.node, l.reason)
+	case l.stored:
+		p.env.Plan(l.node, "store weight", "int8 weight, float arithmetic")
+	default:
+		detail := p.profile.Quant.Signed.String() + " input, int8 weight per channel"
+		if l.attention() {
+			detail = p.profile.Quant.Signed.String() + " operands"
+		}
+		p.env.Plan(l.node, "quantize", detail)
+	}
+}
+
+// macs are the multiply-accumulates by the name of the computed value.
+func (p *planner) macs() map[string]int64 {
+	out := map[string]int64{}
+	for _, l := range p.cost.Layers {
+		if v := l.Node.Out(0); v != nil {
+			out[v.Name()] = l.MACs
+		}
+	}
+	return out
+}
+
+func (p *planner) layerReport(l *layer) passes.Layer {
+	e := passes.Layer{
+		Name: nodeName(l.node), Op: l.node.Op(), Output: l.node.Out(0).Name(),
+		Dtype: "float32", DtypeBefore: "float32", Activation: "float32", Weight: "float32", Reason: l.reason,
+	}
+	if l.weight != nil {
+		e.Params = elements(l.weight.Const().Dims)
+		e.BytesBefore = 4 * e.Params
+		e.BytesAfter = e.BytesBefore
+		e.Weight = l.weight.Const().Type.String()
+	}
+	if l.reason != "" {
+		return e
+	}
+	if w := p.weightOf(l); w != nil {
+		e.Weight = "int8 per channel"
+		if w.axis < 0 {
+			e.Weight = "int8 per tensor"
+		}
+		e.BytesAfter = e.Params + 5*int64(len(w.scale))
+		e.WeightSQNR = finite(w.sqnr)
+	}
+	if l.int8() {
+		e.Dtype = "int8"
+		e.Activation = p.profile.Quant.Signed.String()
+	}
+	return e
+}
+
+func (p *planner) weightOf(l *layer) *weight {
+	if l.weight == nil {
+		return nil
+	}
+	return p.weights[p.key(l)]
+}
+
+// nodeName is the name by which the user knows a node.
+func nodeName(n *graph.Node) string {
+	if n.Name() != "" {
+		return n.Name()
+	}
+	return n.Out(0).Name()
+}
+
+func (t *tensor) rangeReport() passes.Range {
+	e := t.root().range_
+	lo, hi := e.params.Bounds()
+	clipped := 100 * e.clipped
+	r := passes.Range{
+		Tensor: t.value.Name(), Dtype: e.params.Elem.String(), Method: e.method,
+		Scale: float64(e.params.Scale[0]), ZeroPoint: int64(e.params.Zero[0]), Channels: len(e.params.Scale), Axis: -1,
+		Low: float64(lo), High: float64(hi), Min: e.seen.Lo, Max: e.seen.Hi, Clipped: &clipped, SQNR: finite(e.sqnr),
+	}
+	if e.params.PerChannel() {
+		r.Axis = e.params.Axis
+	}
+	return r
+}
+
+// finite is a pointer to x, nil when JSON cannot hold it.
+func finite(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}

@@ -1,0 +1,122 @@
+package quant
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/passes/target"
+)
+
+// floorRatio keeps the scales of dead channels within four decades of the largest channel's.
+const floorRatio = 1e-4
+
+// weight is one float constant as it will be stored: int8 codes with one scale
+// for each index of the axis of output channels.
+type weight struct {
+	source *graph.Value
+	axis   int // -1: one scale for the tensor
+	scale  []float32
+	sqnr   float64 // dB of the stored against the float weight; +Inf when equal
+	floats int64   // elements
+}
+
+// errNotFinite is a weight that holds NaN or infinity.
+var errNotFinite = errors.New("the weight is not finite")
+
+// newWeight computes scales for the weight of a layer: max|W_c| / 127 in each
+// output channel c, floored for channels that are dead beside the others.
+func newWeight(n *graph.Node, v *graph.Value) (*weight, error) {
+	t := v.Const()
+	w := &weight{source: v, axis: target.WeightAxis(n, len(t.Dims))}
+	x, err := t.Float32s()
+	if err != nil {
+		return nil, fmt.Errorf("weight %s: %w", v.Name(), err)
+	}
+	g := channelsOf(t.Dims, w.axis)
+	most := make([]float32, g.count)
+	bad := false
+	g.runs(len(x), func(c, from, to int) {
+		for _, f := range x[from:to] {
+			a := float32(math.Abs(float64(f)))
+			bad = bad || !(a <= math.MaxFloat32)
+			most[c] = max(most[c], a)
+		}
+	})
+	if bad {
+		return nil, errNotFinite
+	}
+	var largest float32
+	for _, m := range most {
+		largest = max(largest, m)
+	}
+	w.scale = make([]float32, g.count)
+	for c, m := range most {
+		w.scale[c] = scale(float64(max(m, floorRatio*largest)) / 127)
+	}
+	w.floats = int64(len(x))
+	w.sqnr = w.quality(x, g)
+	return w, nil
+}
+
+// channels walks a tensor channel by channel along one axis.
+type channels struct{ count, inner int }
+
+func channelsOf(dims []int64, axis int) channels {
+	if axis < 0 {
+		return channels{1, int(elements(dims))}
+	}
+	return channels{int(dims[axis]), int(elements(dims[axis+1:]))}
+}
+
+// runs yields every stretch of elements [from, to) that lies in one channel c, in order.
+func (g channels) runs(n int, yield func(c, from, to int)) {
+	for from, c := 0, 0; from < n; from, c = from+g.inner, c+1 {
+		if c == g.count {
+			c = 0
+		}
+		yield(c, from, from+g.inner)
+	}
+}
+
+// code is the stored form of x under scale s, narrow range.
+func code(x, s float32) int8 {
+	q := math.RoundToEven(float64(x / s))
+	return int8(min(max(q, -127), 127))
+}
+
+// quality is the signal to quantization noise ratio of the codes in dB.
+func (w *weight) quality(x []float32, g channels) float64 {
+	var signal, noise float64
+	g.runs(len(x), func(c, from, to int) {
+		s := w.scale[c]
+		for _, f := range x[from:to] {
+			d := float64(f) - float64(code(f, s))*float64(s)
+			signal += float64(f) * float64(f)
+			noise += d * d
+		}
+	})
+	return 10 * math.Log10(signal/noise)
+}
+
+// tensor is the int8 initializer; its codes are computed when they are read.
+func (w *weight) tensor() *onnx.Tensor {
+	t := w.source.Const()
+	dims := append([]int64(nil), t.Dims...)
+	axis, scales := w.axis, w.scale
+	return &onnx.Tensor{Type: onnx.Int8, Dims: dims, Data: onnx.Lazy(w.floats, func() ([]byte, error) {
+		x, err := t.Float32s()
+		if err != nil {
+			return nil, err
+		}
+		out := make([]byte, len(x))
+		channelsOf(dims, axis).runs(len(x), func(c, from, to int) {
+			for i, f := range x[from:to] {
+				out[from+i] = byte(code(f, scales[c]))
+			}
+		})
+		return out, nil
+	})}
+}
