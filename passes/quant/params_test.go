@@ -9,14 +9,14 @@ import (
 	"github.com/onnxpass/onnxpass/onnx"
 )
 
-func finite(t *rapid.T, name string) float64 {
+func drawFinite(t *rapid.T, name string) float64 {
 	return rapid.Float64Range(-1e6, 1e6).Draw(t, name)
 }
 
 // Zero must survive quantization exactly, or padding and ReLU zeros turn into noise.
 func TestZeroIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		lo, hi := finite(t, "lo"), finite(t, "hi")
+		lo, hi := drawFinite(t, "lo"), drawFinite(t, "hi")
 		if lo > hi {
 			lo, hi = hi, lo
 		}
@@ -41,7 +41,7 @@ func TestZeroIsExact(t *testing.T) {
 // The range that was asked for is never cut, and stretched by less than one percent.
 func TestAsymmetricCovers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		lo, hi := finite(t, "lo"), finite(t, "hi")
+		lo, hi := drawFinite(t, "lo"), drawFinite(t, "hi")
 		if lo > hi {
 			lo, hi = hi, lo
 		}
