@@ -16,6 +16,8 @@ func Codes() []Entry {
 		usageCodes,
 		gateCodes,
 		noteCodes,
+		lintCodes,
+		quantCodes,
 	)
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
 	return all
