@@ -30,7 +30,7 @@ type planner struct {
 	tensors []*tensor
 	byValue map[*graph.Value]*tensor
 	joins   []concatJoin
-	own     map[*graph.Value]bool    // Concat outputs whose inputs do not share a scale
+	own     map[*graph.Value]bool   // Concat outputs whose inputs do not share a scale
 	given   map[graph.Use][]*tensor // the tensors that serve a wanted use
 	avoid   map[*graph.Node]bool    // additions and Concats that stay float
 
