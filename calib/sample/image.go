@@ -1,0 +1,290 @@
+package sample
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/color"
+	_ "image/jpeg" // the formats that image.Decode knows
+	_ "image/png"
+	"math"
+
+	"golang.org/x/image/draw"
+	_ "golang.org/x/image/webp"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// maxPixels bounds the memory that decoding a picture takes.
+const maxPixels = 1 << 26
+
+// picture is how pictures become one input.
+type picture struct {
+	Preprocess
+	port     calib.Port
+	last     bool // channels last
+	channels int
+	size     Size // of the input; a side is zero where the model leaves it open
+	batch    bool // the input has a leading batch dimension
+}
+
+// newPicture works out what the input takes.
+func newPicture(port calib.Port, p Preprocess) (*picture, error) {
+	dims := port.Shape.Dims
+	n := len(dims)
+	if n != 3 && n != 4 {
+		return nil, notPicture(port, "pictures need an input of three or four dimensions")
+	}
+	if !narrow(port.Elem) && port.Elem != onnx.Uint8 {
+		return nil, notPicture(port, "pictures become float or uint8 inputs")
+	}
+	if !p.given() && port.Elem != onnx.Uint8 {
+		return nil, diag.New("OP6017", "it was not said how pictures become inputs of the model", "input", port.Name+" "+port.TypeString()).
+			Hinted("name a preset: --preset imagenet, yolo, unit (0..1), minus1 (-1..1) or raw (0..255); flags such as --mean, --std, --scale and --color change it. The right one is what the model was trained with")
+	}
+	q := &picture{Preprocess: p, port: port, batch: n == 4}
+	last, known := channelsLast(dims)
+	if !known {
+		last = p.Layout == "nhwc"
+	}
+	q.last = last
+	c, h, w := dims[n-3].Value, dims[n-2].Value, dims[n-1].Value
+	if last {
+		h, w, c = dims[n-3].Value, dims[n-2].Value, dims[n-1].Value
+	}
+	return q, q.fix(c, h, w)
+}
+
+// fix settles channels and size.
+func (q *picture) fix(c, h, w int64) error {
+	switch {
+	case c == 3 || c == 1:
+		q.channels = int(c)
+	case c < 0 && q.Color == "gray":
+		q.channels = 1
+	case c < 0:
+		q.channels = 3
+	default:
+		return notPicture(q.port, fmt.Sprintf("pictures have 1 or 3 channels, the input %d", c))
+	}
+	if h > maxSide || w > maxSide || h == 0 || w == 0 {
+		return notPicture(q.port, fmt.Sprintf("a picture cannot be %d x %d", w, h))
+	}
+	q.size = Size{int(max(w, 0)), int(max(h, 0))}
+	if c := q.Crop; c.W > 0 && (h > 0 && int64(c.H) != h || w > 0 && int64(c.W) != w) {
+		return notPicture(q.port, fmt.Sprintf("--crop %dx%d is not the size of the input", c.W, c.H))
+	}
+	if q.channels == 1 && q.Color == "bgr" {
+		return notPicture(q.port, "--color bgr needs three channels")
+	}
+	if _, _, err := q.affine(q.channels); err != nil {
+		return err
+	}
+	return nil
+}
+
+func notPicture(port calib.Port, why string) error {
+	return diag.New("OP6018", "pictures cannot be made to fit the input", "input", port.Name, "wanted", port.TypeString(), "reason", why).
+		Hinted("save arrays as .npy that are just what the model takes; name the input of a model with several as IN=PATH")
+}
+
+// shape is the shape of one picture of the given size.
+func (q *picture) shape(s Size) []int64 {
+	dims := []int64{int64(q.channels), int64(s.H), int64(s.W)}
+	if q.last {
+		dims = []int64{int64(s.H), int64(s.W), int64(q.channels)}
+	}
+	if q.batch {
+		dims = append([]int64{1}, dims...)
+	}
+	return dims
+}
+
+// read makes one input of a picture file.
+func (q *picture) read(path, name string) (calib.Array, error) {
+	raw, err := readWhole(path, name)
+	if err != nil {
+		return calib.Array{}, err
+	}
+	img, err := decode(raw)
+	if err != nil {
+		return calib.Array{}, damaged(name, err)
+	}
+	rgb, err := q.bring(img)
+	if err != nil {
+		return calib.Array{}, damaged(name, err)
+	}
+	return q.numbers8(rgb)
+}
+
+func decode(raw []byte) (image.Image, error) {
+	c, _, err := image.DecodeConfig(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	if c.Width < 1 || c.Height < 1 || c.Width > maxPixels/c.Height {
+		return nil, fmt.Errorf("a picture of %d x %d pixels is beyond the limit of %d", c.Width, c.Height, maxPixels)
+	}
+	img, _, err := image.Decode(bytes.NewReader(raw))
+	return img, err
+}
+
+// opaque drops transparency: colours stay as stored, not darkened.
+func opaque(img image.Image) image.Image {
+	if o, ok := img.(interface{ Opaque() bool }); ok && o.Opaque() {
+		return img
+	}
+	b := img.Bounds()
+	out := image.NewRGBA(b)
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
+			out.SetRGBA(x, y, color.RGBA{c.R, c.G, c.B, 255})
+		}
+	}
+	return out
+}
+
+// bring resizes, cuts and pads.
+func (q *picture) bring(img image.Image) (*image.RGBA, error) {
+	img = opaque(img)
+	b := img.Bounds()
+	out, place, err := q.place(Size{b.Dx(), b.Dy()})
+	if err != nil {
+		return nil, err
+	}
+	dst := image.NewRGBA(image.Rect(0, 0, out.W, out.H))
+	if !dst.Bounds().In(place) {
+		g := uint8(math.Round(float64(min(max(q.Pad, 0), 255))))
+		draw.Draw(dst, dst.Bounds(), image.NewUniform(color.RGBA{g, g, g, 255}), image.Point{}, draw.Src)
+	}
+	if place.Size() == b.Size() {
+		draw.Draw(dst, place, img, b.Min, draw.Src)
+		return dst, nil
+	}
+	scaler(q.Filter).Scale(dst, place, img, b, draw.Src, nil)
+	return dst, nil
+}
+
+func scaler(name string) draw.Interpolator {
+	switch name {
+	case "nearest":
+		return draw.NearestNeighbor
+	case "linear":
+		return draw.ApproxBiLinear
+	case "bicubic":
+		return draw.CatmullRom
+	}
+	return draw.BiLinear
+}
+
+// place is the size of the result and where in it the whole resized picture
+// lies; what lies outside is cut off.
+func (q *picture) place(in Size) (out Size, r image.Rectangle, err error) {
+	out = q.target(in)
+	box := q.Resize
+	if box.W == 0 {
+		box = out
+		if q.Ratio > 0 {
+			box = Size{round(float64(out.W) / q.Ratio), round(float64(out.H) / q.Ratio)}
+		}
+	}
+	size := box
+	sx, sy := float64(box.W)/float64(in.W), float64(box.H)/float64(in.H)
+	switch q.Fit {
+	case "cover":
+		size = scaled(in, max(sx, sy))
+	case "letterbox":
+		size = scaled(in, min(sx, sy))
+	}
+	if size.W > 4*maxSide || size.H > 4*maxSide {
+		return out, r, fmt.Errorf("resized to %d x %d it is too large: its sides differ too much", size.W, size.H)
+	}
+	if q.Fit != "letterbox" && (size.W < out.W || size.H < out.H) {
+		return out, r, fmt.Errorf("resized to %d x %d it does not fill %d x %d: raise --resize or use letterbox", size.W, size.H, out.W, out.H)
+	}
+	x, y := (out.W-size.W)/2, (out.H-size.H)/2
+	if q.Fit == "letterbox" && q.Anchor == "topleft" {
+		x, y = 0, 0
+	}
+	return out, image.Rect(x, y, x+size.W, y+size.H), nil
+}
+
+// target is the size of the result. Where the model fixes one side only, the
+// other follows the picture's aspect, as in line recognition.
+func (q *picture) target(in Size) Size {
+	open := q.Resize
+	if q.Crop.W > 0 {
+		open = q.Crop
+	}
+	switch {
+	case q.size.W > 0 && q.size.H > 0:
+		return q.size
+	case open.W > 0:
+		return open
+	case q.size.H > 0:
+		return Size{max(1, round(float64(in.W)*float64(q.size.H)/float64(in.H))), q.size.H}
+	case q.size.W > 0:
+		return Size{q.size.W, max(1, round(float64(in.H)*float64(q.size.W)/float64(in.W)))}
+	}
+	return in
+}
+
+func scaled(in Size, s float64) Size {
+	return Size{max(1, round(float64(in.W)*s)), max(1, round(float64(in.H)*s))}
+}
+
+func round(x float64) int { return int(math.Floor(x + 0.5)) }
+
+// numbers8 turns 8-bit colours into the input's elements.
+func (q *picture) numbers8(img *image.RGBA) (calib.Array, error) {
+	size := Size{img.Bounds().Dx(), img.Bounds().Dy()}
+	mul, add, err := q.affine(q.channels)
+	if err != nil {
+		return calib.Array{}, err
+	}
+	pixels := size.W * size.H
+	x := make([]float32, pixels*q.channels)
+	for c := range q.channels {
+		get, step, off := q.channel(c), 1, c*pixels
+		if q.last {
+			step, off = q.channels, c
+		}
+		for i := range pixels {
+			x[off+i*step] = get(img.Pix[4*i:4*i+3:4*i+3])*mul[c] + add[c]
+		}
+	}
+	return pack(x, q.port.Elem, q.shape(size)), nil
+}
+
+// channel reads one channel of a pixel. Grey is the luma of ITU-R BT.601, as in Pillow's "L".
+func (q *picture) channel(c int) func(pix []byte) float32 {
+	if q.channels == 1 || q.Color == "gray" {
+		return func(p []byte) float32 {
+			return float32((int(p[0])*19595 + int(p[1])*38470 + int(p[2])*7471 + 1<<15) >> 16)
+		}
+	}
+	if q.Color == "bgr" {
+		c = 2 - c
+	}
+	return func(p []byte) float32 { return float32(p[c]) }
+}
+
+// pack stores numbers as float32, or as the input's own narrower type.
+func pack(x []float32, t onnx.DataType, shape []int64) calib.Array {
+	a := calib.Array{Type: t, Shape: shape, Bytes: make([]byte, 0, len(x)*t.Bits()/8)}
+	for _, v := range x {
+		switch t {
+		case onnx.Float:
+			a.Bytes = binary.LittleEndian.AppendUint32(a.Bytes, math.Float32bits(v))
+		case onnx.Uint8:
+			a.Bytes = append(a.Bytes, uint8(min(max(math.RoundToEven(float64(v)), 0), 255)))
+		default:
+			a.Bytes = appendFloat(a.Bytes, t, float64(v))
+		}
+	}
+	return a
+}
