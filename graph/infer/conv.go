@@ -153,6 +153,9 @@ func (w *window) transposed(i int, d, reach, extra int64) Dim {
 	pads := w.pads[i] + w.pads[len(w.kernel)+i]
 	switch w.auto {
 	case "SAME_UPPER", "SAME_LOWER":
+		if (d-1)*w.strides[i]+extra+reach < d*w.strides[i] {
+			return Dynamic() // pads would be negative: runtimes differ
+		}
 		return mul(Static(d), Static(w.strides[i]))
 	case "VALID":
 		pads = 0

@@ -258,12 +258,11 @@ func divReal(a, b float64) float64 { return a / b }
 
 // cast converts a content to another element type.
 func cast(c *call) error {
-	to := c.dtype("to", onnx.Undefined)
+	var to onnx.DataType
 	if c.Version < 6 {
-		c.opaque = false
-		if a := c.attr("to", onnx.AttrString); a != nil {
-			to = elemNamed(string(a.S))
-		}
+		to = elemNamed(c.str("to", ""))
+	} else {
+		to = c.dtype("to", onnx.Undefined)
 	}
 	return c.castTo(to)
 }

@@ -105,11 +105,7 @@ func oneHot(c *call) error {
 	if err != nil {
 		return err
 	}
-	depth := Dynamic()
-	if x, ok := contentOf(c.in(1)); ok && len(x.ints) == 1 {
-		depth = size(x.ints[0])
-	}
-	c.set(0, Of(slices.Insert(slices.Clone(dims), a, depth)...))
+	c.set(0, Of(slices.Insert(slices.Clone(dims), a, c.lengthFrom(1))...))
 	return nil
 }
 
@@ -127,8 +123,8 @@ func topK(c *call) error {
 	k := Dynamic()
 	if c.Version < 10 {
 		k = size(Dim{Value: c.int("k", -1)})
-	} else if x, ok := contentOf(c.in(1)); ok && len(x.ints) == 1 {
-		k = size(x.ints[0])
+	} else {
+		k = c.lengthFrom(1)
 	}
 	if d := dims[a]; d.IsStatic() && k.IsStatic() && k.Value > d.Value {
 		return c.mismatch("k is larger than the axis", fmt.Sprintf("%d at most", d.Value), k)

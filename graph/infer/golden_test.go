@@ -230,7 +230,7 @@ func TestGolden(t *testing.T) {
 		}
 	}
 	t.Logf("%d outputs of %d operators, %d left open: %v", total, len(ops), left, open)
-	if len(ops) < 190 || left*100 > total {
+	if len(ops) < 190 || left*25 > total {
 		t.Errorf("%d operators, %d of %d outputs left open", len(ops), left, total)
 	}
 }

@@ -31,6 +31,7 @@ func pool(c *call) error {
 	out := dynamic(len(dims)).Dims
 	copy(out, dims[:2])
 	if w != nil {
+		w.pool = true
 		spatial, err := c.slide(w, dims[2:])
 		if err != nil {
 			return err

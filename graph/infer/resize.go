@@ -78,7 +78,8 @@ func (c *call) resizeAxes(rank int) ([]int, bool, error) {
 		return nil, true, nil
 	}
 	axes, err := c.axes(list, rank)
-	return axes, true, err
+	negative := len(list) > 0 && slices.Min(list) < 0 // ONNX Runtime skips such axes
+	return axes, !negative, err
 }
 
 // scaled multiplies sizes by scales, in single precision as runtimes do.

@@ -10,8 +10,12 @@ func windowFunction(c *call) error {
 
 // lengthFrom is the size that the single element of input i states.
 func (c *call) lengthFrom(i int) Dim {
-	if x, ok := contentOf(c.in(i)); ok && len(x.ints) == 1 {
+	x, _ := contentOf(c.in(i))
+	switch {
+	case len(x.ints) == 1:
 		return size(x.ints[0])
+	case len(x.floats) == 1:
+		return size(truncated(x.floats[0], onnx.Int64))
 	}
 	return Dynamic()
 }

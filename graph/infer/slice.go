@@ -124,6 +124,9 @@ func (s *span) length(d Dim) Dim {
 	if !number(s.step) {
 		return Dynamic()
 	}
+	if s.step.Value < 0 && s.end.Value >= math.MaxInt32 {
+		return Dynamic() // nothing by the specification, all by ONNX Runtime
+	}
 	if d.IsStatic() && number(s.start) && number(s.end) {
 		first, end := s.bounds(d.Value)
 		return Static(s.count(first, end))

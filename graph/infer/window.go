@@ -12,7 +12,7 @@ type window struct {
 	strides, dilations []int64
 	pads               []int64 // begins, then ends
 	auto               string  // attribute auto_pad
-	ceil               bool
+	pool, ceil         bool
 }
 
 // window reads the attributes for a number of spatial axes. It is nil when a list
@@ -62,6 +62,8 @@ func (w *window) size(i int, d Dim) (Dim, bool) {
 	stride := w.strides[i]
 	if w.auto == "SAME_UPPER" || w.auto == "SAME_LOWER" {
 		switch {
+		case w.pool && w.dilations[i] > 1:
+			return Dynamic(), true // ONNX Runtime leaves the dilation out of the pads
 		case stride == 1:
 			return d, true
 		case d.IsStatic():
@@ -88,7 +90,7 @@ func (w *window) size(i int, d Dim) (Dim, bool) {
 func (w *window) positions(d, stride, reach, begin, end int64) (Dim, bool) {
 	room := d + begin + end - reach
 	if room < 0 {
-		return Dynamic(), d == 0 || w.ceil && room+stride > 0
+		return Dynamic(), d == 0 || w.pool // some runtimes pool to nothing
 	}
 	n := room/stride + 1
 	if w.ceil {
