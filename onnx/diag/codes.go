@@ -14,6 +14,7 @@ func Codes() []Entry {
 		graphCodes,
 		verifyCodes,
 		usageCodes,
+		modelCodes,
 		gateCodes,
 		noteCodes,
 		lintCodes,
