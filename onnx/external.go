@@ -29,6 +29,7 @@ type folder struct {
 // dataFile is one external data file and what the tensors claim of it.
 type dataFile struct {
 	file
+	info    fs.FileInfo
 	claims  []claim
 	windows map[span]*window
 }
@@ -145,7 +146,8 @@ func (f *folder) claim(t *Tensor, x external, size int64) (Data, error) {
 
 // file finds the data file of a location, once.
 func (f *folder) file(location string) (*dataFile, error) {
-	if df, ok := f.files[location]; ok {
+	key := filepath.Clean(filepath.FromSlash(location))
+	if df, ok := f.files[key]; ok {
 		return df, nil
 	}
 	if bad := badLocation(location); bad != "" {
@@ -156,13 +158,31 @@ func (f *folder) file(location string) (*dataFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	df := &dataFile{windows: make(map[span]*window)}
+	if df := f.same(st, location); df != nil {
+		f.files[key] = df
+		return df, nil
+	}
+	df := &dataFile{windows: make(map[span]*window), info: st}
 	df.path, df.size = filepath.Join(f.dir, location), st.Size()
 	df.transient = len(f.order) >= maxHeld
 	df.open = func() (*os.File, error) { return f.open(location) }
-	f.files[location] = df
+	f.files[key] = df
 	f.order = append(f.order, df)
 	return df, nil
+}
+
+// same finds the file that a link inside the folder leads to, when it is known
+// under another name: overlaps must not hide behind names.
+func (f *folder) same(st fs.FileInfo, location string) *dataFile {
+	if !f.isLink(location) {
+		return nil
+	}
+	for _, df := range f.order {
+		if os.SameFile(df.info, st) {
+			return df
+		}
+	}
+	return nil
 }
 
 // badLocation says why a location is refused before the file system is asked.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/onnxpass/onnxpass/onnx/diag"
 )
@@ -43,24 +44,19 @@ func NewTensor(t DataType, dims []int64, raw []byte) *Tensor {
 // NumElements is the product of the dims, 1 for a scalar. Negative dims and
 // products beyond int64 are errors.
 func (t *Tensor) NumElements() (int64, error) {
+	if slices.ContainsFunc(t.Dims, func(d int64) bool { return d < 0 }) {
+		return 0, t.badDims("dims must not be negative")
+	}
+	if slices.Contains(t.Dims, 0) {
+		return 0, nil
+	}
 	n := uint64(1)
-	zero := false
 	for _, d := range t.Dims {
-		if d < 0 {
-			return 0, t.badDims("dims must not be negative")
-		}
-		if d == 0 {
-			zero = true
-			continue
-		}
 		hi, lo := bits.Mul64(n, uint64(d))
 		if hi != 0 || lo > math.MaxInt64 {
 			return 0, t.badDims("number of elements overflows")
 		}
 		n = lo
-	}
-	if zero {
-		return 0, nil
 	}
 	return int64(n), nil
 }
