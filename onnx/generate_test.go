@@ -40,8 +40,10 @@ type maker struct {
 	depth int
 }
 
-func (g *maker) flip() bool     { return rapid.Bool().Draw(g.t, "flip") }
-func (g *maker) str() string    { return rapid.SampledFrom([]string{"", "x", "name", "ünïcode", "a/b:0"}).Draw(g.t, "str") }
+func (g *maker) flip() bool { return rapid.Bool().Draw(g.t, "flip") }
+func (g *maker) str() string {
+	return rapid.SampledFrom([]string{"", "x", "name", "ünïcode", "a/b:0"}).Draw(g.t, "str")
+}
 func (g *maker) int() int64     { return rapid.Int64().Draw(g.t, "int") }
 func (g *maker) count() int     { return rapid.IntRange(0, 3).Draw(g.t, "count") }
 func (g *maker) bytes() []byte  { return rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(g.t, "bytes") }
