@@ -18,6 +18,8 @@ func Codes() []Entry {
 		gateCodes,
 		noteCodes,
 		lintCodes,
+		textCodes,
+		opsetCodes,
 		quantCodes,
 	)
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })

@@ -1,7 +1,7 @@
 package diag
 
-// TextCodes documents the messages of package onnx/text.
-var TextCodes = []Entry{{
+// textCodes documents the messages of package onnx/text.
+var textCodes = []Entry{{
 	Code:  "OP3090",
 	Title: "the text form of a model cannot be read",
 	Long: "The message names the line and the column where reading stopped and what was expected there. " +
