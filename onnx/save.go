@@ -32,6 +32,10 @@ type SaveOptions struct {
 	Threshold int64 // bytes; 0 is DefaultExternalThreshold
 	Smallest  int64 // content below this many bytes stays inside; 0 is 1024
 
+	// TempDir is where the files are until they are complete, on the file system
+	// of the output; "" is a hidden folder beside it.
+	TempDir string
+
 	// Check looks at the complete file before it gets its name; an error
 	// leaves nothing behind. External data lies beside tmpPath, so that the
 	// file can be opened as it is.
@@ -86,7 +90,10 @@ func Save(path string, m *Model, o SaveOptions) error {
 	if err != nil {
 		return err
 	}
-	if s.tmp, err = os.MkdirTemp(s.dir, "."+s.name+".tmp-*"); err != nil {
+	if o.TempDir == "" {
+		o.TempDir = s.dir
+	}
+	if s.tmp, err = os.MkdirTemp(o.TempDir, "."+s.name+".tmp-*"); err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	defer os.RemoveAll(s.tmp)

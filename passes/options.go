@@ -15,11 +15,11 @@ import (
 
 // Option describes one option of a pass, for help and for look-up.
 type Option struct {
-	Name    string   // as written in a spec
-	Type    string   // "int", "float", "bool", "string", "duration", "size", "list"
-	Default string   // as it would be written in a spec
-	Help    string   // the field's help tag
-	Choices []string // what a string may be; nil: anything
+	Name    string   `json:"name"`              // as written in a spec
+	Type    string   `json:"type"`              // "int", "float", "bool", "string", "duration", "size", "list"
+	Default string   `json:"default"`           // as it would be written in a spec
+	Help    string   `json:"help"`              // the field's help tag
+	Choices []string `json:"choices,omitempty"` // what a string may be; nil: anything
 
 	field    int
 	min, max string // bounds of numbers, from the tags of these names; empty: none

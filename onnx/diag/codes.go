@@ -18,8 +18,6 @@ func Codes() []Entry {
 		gateCodes,
 		noteCodes,
 		lintCodes,
-		textCodes,
-		opsetCodes,
 		quantCodes,
 	)
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
@@ -47,4 +45,9 @@ Nothing partial is left behind. The same command may succeed when it is repeated
 	{"OP1003", "a pass left an invalid graph", `After a pass the graph no longer satisfies the rules of the format (operands defined before use, unique names, consistent types). Nothing was written. This is a defect of onnxpass; the message names the pass.
 
 Run with -p without that pass, and report the message.`},
+}
+
+// resourceCodes are limits that were reached: exit 7.
+var resourceCodes = []Entry{
+	{"OP7001", "standard input is too large", `A model on standard input is copied to a temporary file, up to the largest size that one ONNX file can have (2 GiB). Give larger models as files with external data.`},
 }

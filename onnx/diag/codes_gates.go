@@ -17,4 +17,9 @@ Exclude the part of the network that differs (--exclude), or choose another targ
 	{"OP4009", "outputs are not finite", `The new model computes NaN or infinity where the original computes finite numbers. The output was not written.`},
 	{"OP4010", "the interface of the model changed", `Names, order, types or shapes of inputs or outputs differ between the two models, so programs that use the old one break with the new one.`},
 	{"OP4011", "a gate cannot be judged", `A numeric gate was given but there are no samples to judge it on, or the library that runs models is missing. A gate that was not judged counts as failed.`},
+	{"OP4012", "the accuracy is below --min-accuracy", `The share of held-out samples whose largest element of the first output is the class in --labels is too low. The output was not written.`},
+	{"OP4013", "the new model breaks rules of its target", `The lint of the target found errors in the file that was about to be written, so the runtime would refuse it or compute it wrongly. The output was not written.
+
+This is a defect of onnxpass unless the original breaks the same rules; the findings are in the message.`},
+	{"OP4014", "a warning, with --werror", `--werror turns every warning into a failure. The message carries the code of the warning; explain that one.`},
 }

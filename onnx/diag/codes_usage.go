@@ -28,4 +28,5 @@ for instance quant:range=percentile,percentile=99.9,prune. An item with "=" belo
 	{"OP2012", "unknown target", `No target has this name. See: onnxpass targets.`},
 	{"OP2013", "binary output to a terminal", `A model is not written to a terminal. Redirect standard output, or name a file with -o.`},
 	{"OP2015", "unknown code", `No message carries this code. See: onnxpass explain.`},
+	{"OP2016", "the model and its replacement cannot be the same file", `verify and diff compare two models; both arguments name the same file.`},
 }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// usageError is a fault in the command line.
+func usageError(format string, args ...any) *diag.Error {
+	return diag.New("OP2001", fmt.Sprintf(format, args...))
+}
+
+// flagError turns a complaint of the flag parser into a message with a hint.
+func flagError(c *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &bad):
+		return diag.New("OP2010", fmt.Sprintf("bad value for --%s", bad.GetFlag().Name),
+			"found", fmt.Sprintf("%q", bad.GetValue()), "wanted", bad.Unwrap().Error())
+	case errors.As(err, &unknown):
+		e := usageError("unknown flag --%s", unknown.GetSpecifiedName())
+		if s := unknown.GetSpecifiedShortnames(); s != "" {
+			return usageError("unknown flag -%s", unknown.GetSpecifiedName()).Hinted("see %s --help", c.CommandPath())
+		}
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		if near := diag.DidYouMean("--"+unknown.GetSpecifiedName(), names); near != "" {
+			return e.Hinted("%s", near)
+		}
+		return e.Hinted("see %s --help", c.CommandPath())
+	}
+	return usageError("%v", err).Hinted("see %s --help", c.CommandPath())
+}
+
+// messages are the user's messages in err: every *diag.Error of a joined
+// error, or the whole as one unexpected failure.
+func messages(err error) []*diag.Error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []*diag.Error
+		for _, e := range many.Unwrap() {
+			out = append(out, messages(e)...)
+		}
+		return out
+	}
+	var e *diag.Error
+	if errors.As(err, &e) {
+		if joined := wrappedMany(err); joined != nil && joined != err {
+			return messages(joined)
+		}
+		return []*diag.Error{e}
+	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return []*diag.Error{diag.New("OP1002", "cannot "+path.Op+" a file", "file", path.Path).Wrap(path.Err)}
+	}
+	return []*diag.Error{diag.New("OP1002", err.Error())}
+}
+
+// wrappedMany finds a joined error below err, before any *diag.Error.
+func wrappedMany(err error) error {
+	for err != nil {
+		if _, ok := err.(*diag.Error); ok {
+			return nil
+		}
+		if _, ok := err.(interface{ Unwrap() []error }); ok {
+			return err
+		}
+		err = errors.Unwrap(err)
+	}
+	return nil
+}
+
+// mostMessages is how many messages of one failure are printed in full.
+const mostMessages = 20
+
+// finish prints err and returns the exit code.
+func (a *app) finish(err error) int {
+	if err == nil {
+		return a.code
+	}
+	list := messages(err)
+	code := list[0].Exit()
+	for i, m := range list {
+		if i == mostMessages {
+			fmt.Fprintf(a.err, "and %d more\n", len(list)-i)
+			break
+		}
+		printMessage(a.err, "error", m, a.colored(a.err))
+	}
+	return code
+}
+
+// printMessage writes a message in its fixed form: level and code, what, labelled facts, hint, more.
+func printMessage(w io.Writer, level string, e *diag.Error, color bool) {
+	tag := level + "[" + e.Code + "]"
+	if color {
+		tag = paint(level, tag)
+	}
+	fmt.Fprintf(w, "%s: %s\n", tag, printable(e.What))
+	fields := e.Fields
+	if e.Err != nil {
+		fields = append(fields[:len(fields):len(fields)], diag.Field{Label: "cause", Text: e.Err.Error()})
+	}
+	if e.Hint != "" {
+		fields = append(fields[:len(fields):len(fields)], diag.Field{Label: "hint", Text: e.Hint})
+	}
+	fields = append(fields[:len(fields):len(fields)], diag.Field{Label: "more", Text: "onnxpass explain " + e.Code})
+	width := 6
+	for _, f := range fields {
+		width = max(width, len(f.Label))
+	}
+	for _, f := range fields {
+		text := strings.ReplaceAll(printable(f.Text), "\n", "\n"+strings.Repeat(" ", width+4))
+		fmt.Fprintf(w, "  %-*s  %s\n", width, f.Label, text)
+	}
+}
+
+// printable replaces control characters: names come from files and must not steer the terminal.
+func printable(s string) string {
+	const most = 2000
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '\uFFFD'
+		}
+		return r
+	}, strings.TrimRight(s, "\n"))
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + " ..."
+	}
+	return s
+}
+
+func paint(level, s string) string {
+	color := map[string]string{"error": "31", "warning": "33", "note": "36"}[level]
+	return "\x1b[1;" + color + "m" + s + "\x1b[0m"
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+	"github.com/onnxpass/onnxpass/passes"
+	"github.com/onnxpass/onnxpass/passes/target"
+)
+
+// runPasses is the default action.
+func (a *app) runPasses(ctx context.Context, f *runFlags, args []string) error {
+	p, err := a.parse(f)
+	if err != nil {
+		return err
+	}
+	models, err := inputs(args)
+	if err != nil {
+		return err
+	}
+	if f.output == "-" && a.global.json {
+		return usageError("-o - and --json both want standard output").Hinted("write the document to a file: --report json:FILE")
+	}
+	var errs []error
+	docs := []*document{}
+	for _, in := range models {
+		r, err := a.one(ctx, f, p, in, len(models) > 1)
+		if ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		docs = append(docs, newDocument("run", r, err))
+		if err != nil && len(models) > 1 {
+			err = fmt.Errorf("%s: %w", in.path, err)
+		}
+		errs = append(errs, err)
+	}
+	err = errors.Join(errs...)
+	return errors.Join(err, a.publish(f.reports, docs))
+}
+
+// plan is what the command line asks for, checked.
+type plan struct {
+	steps  []passes.Step
+	target *target.Profile
+	gates  passes.Gates
+	shapes map[string][]int64
+	sizes  map[string]int64
+}
+
+// parse checks all flags before any file is touched.
+func (a *app) parse(f *runFlags) (*plan, error) {
+	if len(f.passes) == 0 {
+		return nil, usageError("no passes given").Hinted("for instance -p quant; -p none only rewrites the file; see onnxpass passes")
+	}
+	p := &plan{}
+	lists := f.passes
+	if len(lists) == 1 && strings.TrimSpace(lists[0]) == "none" {
+		lists = nil
+	}
+	steps, err := passes.Parse(a.set.Passes, lists...)
+	if err != nil {
+		return nil, err
+	}
+	arranged, err := a.set.Arrange(steps, f.arrange())
+	if err != nil {
+		return nil, err
+	}
+	if p.steps, err = a.assign(steps, arranged.Steps, f.set); err != nil {
+		return nil, err
+	}
+	if p.target, err = findTarget(f.target); err != nil {
+		return nil, err
+	}
+	if p.gates, err = f.gates.parse(); err != nil {
+		return nil, err
+	}
+	if p.shapes, p.sizes, err = f.data.parseShapes(); err != nil {
+		return nil, err
+	}
+	if _, err = f.data.preprocessing(); err != nil {
+		return nil, err
+	}
+	_, err = passes.NewSelector(f.sel)
+	if err == nil {
+		_, err = parseReports(f.reports)
+	}
+	return p, err
+}
+
+func (f *runFlags) arrange() passes.PipelineOptions {
+	return passes.PipelineOptions{KeepOrder: f.keepOrder, NoPrep: f.noPrep}
+}
+
+// assign applies --set. A setting of a pass that was pulled in makes it one that was asked for.
+func (a *app) assign(asked, all []passes.Step, set []string) ([]passes.Step, error) {
+	if len(set) == 0 {
+		return asked, nil
+	}
+	changed, err := passes.Assign(a.set.Passes, all, set...)
+	if err != nil {
+		return nil, err
+	}
+	var out []passes.Step
+	for i, s := range changed {
+		if s.String() != all[i].String() || named1(asked, s.Pass.Name) {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func named1(steps []passes.Step, name string) bool {
+	for _, s := range steps {
+		if s.Pass.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func findTarget(name string) (*target.Profile, error) {
+	if p := target.Lookup(name); p != nil {
+		return p, nil
+	}
+	e := diag.New("OP2012", fmt.Sprintf("unknown target %q", name), "targets", strings.Join(target.Names(), ", "))
+	if near := diag.DidYouMean(name, target.Names()); near != "" {
+		e.Hinted("%s", near)
+	}
+	return nil, e
+}
+
+// one runs the passes on one model.
+func (a *app) one(ctx context.Context, f *runFlags, p *plan, in input, many bool) (*passes.Result, error) {
+	out, err := f.place(in, many, strings.ReplaceAll(passes.Names(p.steps), ", ", "-"))
+	if err != nil {
+		return nil, err
+	}
+	if !f.dryRun {
+		if err := f.mayWrite(in.path, out, a.out); err != nil {
+			return nil, err
+		}
+	}
+	m, err := a.open(in.path)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	job, err := a.job(ctx, f, p, m, in)
+	if err != nil {
+		return nil, err
+	}
+	final := out
+	if !f.dryRun {
+		if final, err = a.prepareOutput(&job, out); err != nil {
+			return nil, err
+		}
+		defer scratch.remove(job.Save.TempDir)
+	}
+	bar := a.progress()
+	job.Progress = bar.update
+	done, err := passes.Run(ctx, job)
+	bar.clear()
+	if err == nil && out == "-" && !f.dryRun {
+		done.Result.Outputs[0].Path = "-"
+		err = a.toStdout(final)
+	}
+	if done != nil && ctx.Err() == nil {
+		a.summary(done.Result, err, out == "-")
+	}
+	return done.Result, err
+}
+
+// prepareOutput makes the hidden folder in which the new file grows, and says where the job writes.
+func (a *app) prepareOutput(job *passes.Job, out string) (string, error) {
+	dir := filepath.Dir(out)
+	if out == "-" {
+		dir = os.TempDir()
+		job.Save.External = onnx.ExternalNever
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	tmp, err := scratch.make(dir)
+	if err != nil {
+		return "", err
+	}
+	job.Save.TempDir, job.Output = tmp, out
+	if out == "-" {
+		job.Output = filepath.Join(tmp, "model.onnx")
+	}
+	return job.Output, nil
+}
+
+var externalModes = map[string]onnx.ExternalMode{"auto": onnx.ExternalAuto, "always": onnx.ExternalAlways, "never": onnx.ExternalNever}
+
+// job fills in everything but the output.
+func (a *app) job(ctx context.Context, f *runFlags, p *plan, m *onnx.Model, in input) (passes.Job, error) {
+	job := passes.Job{
+		Model: m, Tool: toolName(), Set: a.set, Steps: p.steps, Arrange: f.arrange(), Target: p.target, Select: f.sel,
+		Threads: f.threads, Shapes: p.shapes, Sizes: p.sizes, Gates: p.gates, NoVerify: f.noVerify, Werror: f.werror,
+		Save: onnx.SaveOptions{External: externalModes[f.external]}, Keep: f.keepReject, DryRun: f.dryRun, Log: a.log,
+	}
+	if in.path != "-" {
+		job.Path = in.path
+	}
+	if !f.noCache {
+		job.CacheDir = cacheDir(f.cacheDir)
+	}
+	if err := a.attachRunners(p.target.Name, f.runtime, &job); err != nil {
+		return job, err
+	}
+	return job, a.attachData(ctx, f, &job)
+}
+
+func toolName() string { return "onnxpass " + version }
+
+// cacheDir is where calibration statistics are kept; empty when there is no such place.
+func cacheDir(flag string) string {
+	if flag != "" {
+		return flag
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "onnxpass", "statistics")
+}

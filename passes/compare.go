@@ -1,0 +1,131 @@
+package passes
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/onnx"
+)
+
+// CompareOptions steer Compare.
+type CompareOptions struct {
+	Threads  int
+	Labels   map[string]int // sample name to class, for accuracy; nil: none
+	Progress func(done, total int)
+}
+
+// Compare runs two models on the same samples and says how close they are.
+func Compare(ctx context.Context, r calib.Runner, ref, model *onnx.Model, set *calib.Set, o CompareOptions) (*Verification, error) {
+	return CompareRunners(ctx, r, r, ref, model, set, o)
+}
+
+// CompareRunners is Compare with a runner of its own for each model.
+func CompareRunners(ctx context.Context, refRunner, runner calib.Runner, ref, model *onnx.Model, set *calib.Set, o CompareOptions) (*Verification, error) {
+	open := calib.OpenOptions{Threads: o.Threads}
+	a, err := refRunner.Open(ctx, ref, open)
+	if err != nil {
+		return nil, fmt.Errorf("original: %w", err)
+	}
+	defer a.Close()
+	b, err := runner.Open(ctx, model, open)
+	if err != nil {
+		return nil, fmt.Errorf("new model: %w", err)
+	}
+	defer b.Close()
+	before, after := &classes{Session: a}, &classes{Session: b}
+	if o.Labels != nil {
+		a, b = before, after
+	}
+	c, err := calib.CompareSessions(ctx, a, b, set, calib.CompareOptions{Threads: o.Threads, Progress: o.Progress})
+	if err != nil {
+		return nil, err
+	}
+	v := verification(c, runner.Name(), set.Random)
+	if o.Labels != nil {
+		v.Accuracy = accuracy(set, o.Labels, before.top, after.top)
+	}
+	return v, nil
+}
+
+// verification turns a comparison into its report; the worst output speaks for all.
+func verification(c *calib.Comparison, runtime string, random bool) *Verification {
+	v := &Verification{Runtime: runtime, Samples: c.Samples, Random: random, SQNR: perfect, Cosine: 1}
+	for i, a := range c.Outputs {
+		m := OutputMetric{Name: a.Name, SQNR: a.SQNR, Cosine: a.Cosine, MaxAbs: a.MaxAbs, Undefined: a.Undefined, Broken: a.Broken}
+		if a.Positions > 0 {
+			pct := 100 * a.Top1
+			m.Agree = &pct
+			if v.Agree == nil || pct < *v.Agree {
+				v.Agree = &pct
+			}
+		}
+		if i == 0 || a.SQNR < v.SQNR {
+			v.SQNR, v.Output = a.SQNR, a.Name
+		}
+		v.Cosine = min(v.Cosine, a.Cosine)
+		v.MaxAbs = max(v.MaxAbs, a.MaxAbs)
+		v.Broken += a.Broken
+		v.Outputs = append(v.Outputs, m)
+	}
+	for _, d := range c.Worst {
+		v.Worst = append(v.Worst, SampleMetric{d.Sample, d.SQNR})
+	}
+	return v
+}
+
+// classes is a session that remembers the argmax of its first output, sample by sample.
+type classes struct {
+	calib.Session
+	top []int
+}
+
+// Run passes the outputs on.
+func (c *classes) Run(ctx context.Context, in map[string]calib.Array, use func([]calib.Array) error) error {
+	return c.Session.Run(ctx, in, func(out []calib.Array) error {
+		best := -1
+		if len(out) > 0 {
+			var buf []float64
+			x, err := out[0].Float64s(&buf)
+			if err != nil {
+				return err
+			}
+			for i, f := range x {
+				if best < 0 || f > x[best] {
+					best = i
+				}
+			}
+		}
+		c.top = append(c.top, best)
+		return use(out)
+	})
+}
+
+// accuracy counts the labelled samples that each model classifies as labelled; nil when no sample has a label.
+func accuracy(set *calib.Set, labels map[string]int, before, after []int) *Accuracy {
+	var n, a, b int
+	for i := range set.Len() {
+		want, ok := labels[set.Name(i)]
+		if !ok || i >= len(before) || i >= len(after) {
+			continue
+		}
+		n++
+		if before[i] == want {
+			a++
+		}
+		if after[i] == want {
+			b++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return &Accuracy{Before: 100 * float64(a) / float64(n), After: 100 * float64(b) / float64(n), Samples: n}
+}
+
+func digestOf(s *calib.Set) (string, error) {
+	if s.Len() == 0 {
+		return "", nil
+	}
+	return s.Digest()
+}

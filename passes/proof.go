@@ -1,0 +1,226 @@
+package passes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// prove looks at the new file as its users will: it is opened, checked against
+// the format and the target's rules, run against the original, and judged.
+func (w *work) prove(ctx context.Context, m *onnx.Model) error {
+	g, err := load(m)
+	if err != nil {
+		return diag.New("OP1003", "the written file does not read back").Wrap(err)
+	}
+	if err := w.lint(g); err != nil {
+		return err
+	}
+	w.Gates.budget(&w.judge, w.result.After)
+	if err := w.judge.err(); err != nil {
+		w.result.Gates = w.judge.results
+		return err // too large is too large: no need to run it
+	}
+	if err := w.execute(ctx, m); err != nil {
+		return err
+	}
+	w.Gates.numbers(&w.judge, w.result.Verify)
+	w.peerGate()
+	w.result.Gates = w.judge.results
+	return w.judge.err()
+}
+
+// lint records what the target finds. Errors that the original does not have fail the run.
+func (w *work) lint(g *graph.Model) error {
+	if w.Target == nil {
+		return nil
+	}
+	w.result.Findings = w.Target.Lint(g)
+	var bad []string
+	for _, f := range w.result.Findings {
+		if f.Severity.Failing() {
+			bad = append(bad, f.String())
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	if o, err := load(w.Model); err == nil {
+		for _, f := range w.Target.Lint(o) {
+			if f.Severity.Failing() {
+				bad = without(bad, f.String())
+			}
+		}
+	}
+	for _, b := range bad {
+		w.judge.gate("target", "OP4013", "the new model breaks a rule of "+w.Target.Name, false, "no error", b)
+	}
+	return nil
+}
+
+func without(list []string, s string) []string {
+	for i, x := range list {
+		if x == s {
+			return append(list[:i:i], list[i+1:]...)
+		}
+	}
+	return list
+}
+
+// runs says whether the new model will be run on samples.
+func (w *work) runs() bool {
+	return !w.NoVerify && w.Runner != nil && w.HeldOut.Len() > 0 && (w.edited() || w.Gates.numeric())
+}
+
+// execute runs the original and the new model on the held-out samples.
+func (w *work) execute(ctx context.Context, m *onnx.Model) error {
+	switch {
+	case w.NoVerify:
+		w.unproven("--no-verify was set")
+		return nil
+	case !w.edited() && !w.Gates.numeric():
+		return nil // the graph is the original's
+	case w.Runner == nil:
+		w.unproven("no runtime library").Hinted("see onnxpass runtime status")
+		return nil
+	case w.HeldOut.Len() == 0:
+		w.unproven("no samples to run it on").Hinted("give some with -d or --verify-data")
+		return w.opens(ctx, m)
+	}
+	v, err := Compare(ctx, w.Runner, w.Model, m, w.HeldOut, w.comparison("verify"))
+	if err != nil {
+		return w.refused(ctx, err)
+	}
+	w.result.Verify = v
+	return w.peer(ctx, m)
+}
+
+func (w *work) comparison(what string) CompareOptions {
+	return CompareOptions{Threads: w.Threads, Labels: w.Labels, Progress: func(done, total int) { w.advance(what, done, total) }}
+}
+
+// unproven records that the new model was not run.
+func (w *work) unproven(why string) *diag.Error {
+	return w.note("OP8001", "the new model was not run", "why", why)
+}
+
+// opens only loads the new model, since there is nothing to run it on.
+func (w *work) opens(ctx context.Context, m *onnx.Model) error {
+	s, err := w.Runner.Open(ctx, m, calib.OpenOptions{Threads: w.Threads})
+	if err != nil {
+		return w.refused(ctx, err)
+	}
+	return s.Close()
+}
+
+// refused tells a new model that cannot be run from an original that cannot be run either.
+func (w *work) refused(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var d *diag.Error
+	if errors.As(cause, &d) && d.Exit() == 6 && d.Code < "OP6200" {
+		return cause // the samples are at fault
+	}
+	s, err := w.Runner.Open(ctx, w.Model, calib.OpenOptions{Threads: w.Threads})
+	if err != nil {
+		w.unproven("the runtime does not load the original either").Wrap(err)
+		return nil
+	}
+	s.Close()
+	w.judge.gate("runs", "OP4008", "the new model cannot be run", false, "runs as the original does", cause.Error())
+	return nil
+}
+
+// peerSamples is how many held-out samples the target's own runtime sees.
+const peerSamples = 16
+
+// sameNoise is the SQNR between two runtimes on one file, in dB, from which
+// they count as agreeing: rounding differs from one to the other by about one
+// code of 8 bits, which leaves more than 20 dB, while the known wrong kernels
+// leave 16 dB or less.
+const sameNoise = 20
+
+// peer runs the new model in the target's own runtime.
+func (w *work) peer(ctx context.Context, m *onnx.Model) error {
+	if w.Peer == nil {
+		if w.NoPeer != nil && !w.NeedPeer {
+			w.note("OP8004", "the target's own runtime was not asked").Wrap(w.NoPeer)
+		}
+		return nil
+	}
+	set := w.HeldOut.Spread(peerSamples)
+	check := &PeerCheck{Runtime: w.Peer.Name(), Samples: set.Len()}
+	against, err := CompareRunners(ctx, w.Runner, w.Peer, w.Model, m, set, w.comparison("verify in "+check.Runtime))
+	if err == nil {
+		var between *Verification
+		between, err = CompareRunners(ctx, w.Runner, w.Peer, m, m, set, CompareOptions{Threads: w.Threads})
+		if err == nil {
+			check.SQNR, check.Between = against.SQNR, between.SQNR
+			check.Agree = between.SQNR >= sameNoise || against.SQNR >= w.result.Verify.SQNR-3
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return w.peerFailed(ctx, check, err)
+	}
+	w.result.Verify.Peer = check
+	return nil
+}
+
+// peerFailed says whether the runtime refuses the new model only.
+func (w *work) peerFailed(ctx context.Context, check *PeerCheck, cause error) error {
+	check.Failure = cause.Error()
+	if _, err := CompareRunners(ctx, w.Runner, w.Peer, w.Model, w.Model, w.HeldOut.Spread(1), CompareOptions{Threads: w.Threads}); err != nil {
+		w.note("OP8004", "the target's own runtime does not run the original either", "runtime", check.Runtime).Wrap(err)
+		return ctx.Err()
+	}
+	w.result.Verify.Peer = check
+	return ctx.Err()
+}
+
+// peerGate fails the run when the runtimes disagree.
+func (w *work) peerGate() {
+	v := w.result.Verify
+	switch {
+	case v == nil || v.Peer == nil:
+		if w.NeedPeer {
+			why := "it was not asked"
+			if w.NoPeer != nil {
+				why = w.NoPeer.Error()
+			}
+			w.judge.gate("runtime-check", "OP4011", "the target's own runtime could not be asked", false, "required", why)
+		}
+	case v.Peer.Failure != "":
+		w.judge.gate("runtime-check", "OP4007", "the target's own runtime does not run the new model", false, "runs in "+v.Peer.Runtime, v.Peer.Failure)
+	default:
+		w.judge.gate("runtime-check", "OP4007", "two runtimes disagree on the new model", v.Peer.Agree,
+			fmt.Sprintf("%d dB between %s and %s", sameNoise, v.Runtime, v.Peer.Runtime), decibel(v.Peer.Between))
+	}
+}
+
+// Prove runs model against the original of job (Model, HeldOut, Runner, Peer,
+// Gates) and records the comparison in r. A failed gate is an error.
+func Prove(ctx context.Context, job Job, model *onnx.Model, r *Result) error {
+	w := &work{Job: job, result: r}
+	v, err := Compare(ctx, w.Runner, w.Model, model, w.HeldOut, w.comparison("verify"))
+	if err != nil {
+		return err
+	}
+	r.Verify = v
+	w.noteRandom(w.HeldOut)
+	if err := w.peer(ctx, model); err != nil {
+		return err
+	}
+	w.Gates.numbers(&w.judge, v)
+	w.peerGate()
+	r.Gates = w.judge.results
+	return w.judge.err()
+}
