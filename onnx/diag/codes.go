@@ -19,6 +19,9 @@ func Codes() []Entry {
 		noteCodes,
 		lintCodes,
 		quantCodes,
+		resourceCodes,
+		opsetCodes,
+		textCodes,
 	)
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
 	return all

@@ -1,6 +1,6 @@
 package diag
 
-// TextCodes documents the messages of package onnx/text.
+// textCodes documents the messages of package onnx/text.
 var textCodes = []Entry{{
 	Code:  "OP3090",
 	Title: "the text form of a model cannot be read",

@@ -4,11 +4,13 @@ package all
 
 import (
 	"github.com/onnxpass/onnxpass/passes"
+	"github.com/onnxpass/onnxpass/passes/opset"
 	"github.com/onnxpass/onnxpass/passes/quant"
 )
 
 // Passes are all passes, in the order in which help lists them.
 var Passes = []passes.Pass{
+	opset.Pass,
 	quant.Pass,
 }
 
