@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/calib/runtimelib"
 )
 
 // level translates to GraphOptimizationLevel.
@@ -44,7 +45,7 @@ func (r *Runtime) sessionOptions(o calib.OpenOptions, optimized string) (unsafe.
 		r.call(disableMemPattern, so),
 		r.config(p, "session.intra_op.allow_spinning", "0"))
 	if optimized != "" && err == nil {
-		err = r.call(setOptimizedModelFilePath, so, uintptr(cPath(optimized)))
+		err = r.call(setOptimizedModelFilePath, so, uintptr(runtimelib.CPath(optimized)))
 	}
 	if err != nil {
 		r.release(releaseSessionOptions, p)
@@ -56,5 +57,5 @@ func (r *Runtime) sessionOptions(o calib.OpenOptions, optimized string) (unsafe.
 // config sets one textual session option.
 func (r *Runtime) config(options unsafe.Pointer, key, value string) error {
 	return r.call(addSessionConfigEntry, uintptr(options),
-		uintptr(unsafe.Pointer(cString(key))), uintptr(unsafe.Pointer(cString(value))))
+		uintptr(runtimelib.CString(key)), uintptr(runtimelib.CString(value)))
 }

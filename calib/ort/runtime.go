@@ -37,7 +37,7 @@ func Load(path string) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runtime{path: path, version: goString(pointer(syscall0(base[1])))}
+	r := &Runtime{path: path, version: runtimelib.GoString(runtimelib.Pointer(syscall0(base[1])))}
 	if !offers(r.version, apiVersion) {
 		return nil, diag.New("OP6203", "ONNX Runtime is too old", "library", path,
 			"wanted", "release 1.18 or newer", "found", r.version).
@@ -48,7 +48,7 @@ func Load(path string) (*Runtime, error) {
 		return nil, diag.New("OP6203", "ONNX Runtime does not offer the needed API", "library", path,
 			"wanted", "API version 18", "found", r.version).Hinted("onnxpass runtime install")
 	}
-	r.table = (*[slotCount]uintptr)(pointer(table))
+	r.table = (*[slotCount]uintptr)(runtimelib.Pointer(table))
 	if err := r.start(); err != nil {
 		r.Close()
 		return nil, diag.New("OP6202", "ONNX Runtime does not start", "library", path).Wrap(err)
@@ -77,7 +77,7 @@ func apiBase(path string) (*[2]uintptr, error) {
 	if base == 0 {
 		return nil, fail(errors.New("OrtGetApiBase returned nothing"))
 	}
-	return (*[2]uintptr)(pointer(base)), nil
+	return (*[2]uintptr)(runtimelib.Pointer(base)), nil
 }
 
 func syscall0(fn uintptr) uintptr {
@@ -87,8 +87,8 @@ func syscall0(fn uintptr) uintptr {
 
 // start makes the objects that all sessions share.
 func (r *Runtime) start() error {
-	name := cString("onnxpass")
-	if err := r.call(createEnv, logFatal, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&r.env))); err != nil {
+	name := runtimelib.CString("onnxpass")
+	if err := r.call(createEnv, logFatal, uintptr(name), uintptr(unsafe.Pointer(&r.env))); err != nil {
 		return err
 	}
 	const arenaAllocator, memTypeDefault = 1, 0

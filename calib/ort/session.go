@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/graph/infer"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
@@ -34,7 +35,7 @@ func (r *Runtime) openFile(ctx context.Context, path string, o calib.OpenOptions
 	}
 	defer r.release(releaseSessionOptions, options)
 	s := &session{rt: r, inByName: map[string]int{}}
-	err = r.call(createSession, uintptr(r.env), uintptr(cPath(path)), uintptr(options), uintptr(unsafe.Pointer(&s.handle)))
+	err = r.call(createSession, uintptr(r.env), uintptr(runtimelib.CPath(path)), uintptr(options), uintptr(unsafe.Pointer(&s.handle)))
 	if err != nil {
 		return nil, refused(path, err)
 	}
@@ -110,7 +111,7 @@ func (s *session) ports(count, name, info slot) ([]calib.Port, []unsafe.Pointer,
 		if err != nil {
 			return ports, names, err
 		}
-		ports[i] = calib.Port{Name: goString(names[i]), Type: t}
+		ports[i] = calib.Port{Name: runtimelib.GoString(names[i]), Type: t}
 	}
 	return ports, names, nil
 }
@@ -141,7 +142,7 @@ func (r *Runtime) portType(info unsafe.Pointer) (infer.Type, error) {
 	}
 	t := infer.Type{Elem: elem, Shape: infer.Shape{Ranked: len(dims) > 0, Dims: make([]infer.Dim, len(dims))}}
 	for i, d := range dims {
-		t.Shape.Dims[i] = infer.Dim{Value: max(d, -1), Param: goString(symbols[i])}
+		t.Shape.Dims[i] = infer.Dim{Value: max(d, -1), Param: runtimelib.GoString(symbols[i])}
 	}
 	return t, nil
 }
