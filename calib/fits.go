@@ -29,6 +29,20 @@ func Fits(inputs []Port, in map[string]Array) error {
 		"found", strings.Join(extra(inputs, in), ", "), "wanted", portNames(inputs))
 }
 
+// Executable refuses a port that cannot be an Array: sequences, maps, sparse
+// tensors, strings. kind is "input" or "output". The error is OP6353.
+func Executable(kind string, p Port) error {
+	if p.Other != nil {
+		return diag.New("OP6353", "an "+kind+" of the model is not a tensor", kind, p.Name).
+			Hinted("models with sequences or maps at their interface cannot be executed")
+	}
+	if p.Elem.Bits() == 0 {
+		return diag.New("OP6353", "an "+kind+" of the model has an element type that cannot be executed",
+			kind, p.Name, "found", p.Elem.String(), "wanted", "numbers or booleans")
+	}
+	return nil
+}
+
 func fits(p Port, a Array) error {
 	mismatch := func(what string) error {
 		return diag.New("OP6351", what, "input", p.Name, "wanted", p.TypeString(), "found", a.String())

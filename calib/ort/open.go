@@ -10,8 +10,9 @@ import (
 )
 
 // Open writes m to a private temporary folder and loads it from there, which
-// costs less time and memory than handing over bytes. The folder goes with the
-// session.
+// costs less time and memory than handing over bytes. Where the system allows,
+// the folder is deleted as soon as the model is loaded, so that not even a
+// killed process leaves it behind.
 func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) (calib.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -25,6 +26,8 @@ func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) 
 		remove()
 		return nil, err
 	}
-	s.cleanup = remove
+	if remove() != nil { // Windows keeps files that are mapped
+		s.cleanup = remove
+	}
 	return s, nil
 }

@@ -82,7 +82,7 @@ func (s *session) inputValues(in map[string]calib.Array, pins *runtime.Pinner) (
 	values := make([]unsafe.Pointer, len(s.in))
 	for i, p := range s.in {
 		a := in[p.Name]
-		data := aligned(a)
+		data := a.Aligned()
 		pins.Pin(data)
 		err := s.rt.call(createTensorWithDataAsOrtValue, uintptr(s.rt.cpu),
 			uintptr(unsafe.Pointer(data)), uintptr(len(a.Bytes)),
@@ -93,22 +93,6 @@ func (s *session) inputValues(in map[string]calib.Array, pins *runtime.Pinner) (
 		}
 	}
 	return values, nil
-}
-
-// aligned returns the array's first byte, of a copy when elements do not start
-// at a multiple of their size.
-func aligned(a calib.Array) *byte {
-	if len(a.Bytes) == 0 {
-		return new(byte)
-	}
-	size := uintptr(max(a.Type.Bits()/8, 1))
-	if uintptr(unsafe.Pointer(&a.Bytes[0]))%size == 0 {
-		return &a.Bytes[0]
-	}
-	words := make([]uint64, (len(a.Bytes)+7)/8)
-	data := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(a.Bytes))
-	copy(data, a.Bytes)
-	return &data[0]
 }
 
 // view reads the type, shape and data of a tensor OrtValue.

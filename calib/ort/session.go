@@ -65,27 +65,14 @@ func (s *session) readPorts(path string) (err error) {
 	}
 	for i, p := range s.in {
 		s.inByName[p.Name] = i
-		if err := runnable("input", p); err != nil {
+		if err := calib.Executable("input", p); err != nil {
 			return err
 		}
 	}
 	for _, p := range s.out {
-		if err := runnable("output", p); err != nil {
+		if err := calib.Executable("output", p); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// runnable refuses what cannot be an Array.
-func runnable(kind string, p calib.Port) error {
-	if p.Other != nil {
-		return diag.New("OP6353", "an "+kind+" of the model is not a tensor", kind, p.Name).
-			Hinted("models with sequences or maps at their interface cannot be executed")
-	}
-	if p.Elem.Bits() == 0 {
-		return diag.New("OP6353", "an "+kind+" of the model has an element type that cannot be executed",
-			kind, p.Name, "found", p.Elem.String(), "wanted", "numbers or booleans")
 	}
 	return nil
 }
