@@ -234,7 +234,7 @@ func (e *encoder) content(t *Tensor) {
 		return
 	}
 	err := guarded(func() error {
-		b, err := t.bytes()
+		b, err := t.Raw()
 		e.w.Bytes(9, b)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 
@@ -66,11 +67,32 @@ func (f *file) changed(now int64) error {
 	return e.Hinted("do not write to the input while it is being read; start again")
 }
 
-// content is the whole file, mapped on first use.
-func (f *file) content() ([]byte, error) {
+// load gives the whole file: mapped, or read where files cannot be mapped.
+func (f *file) load() ([]byte, error) {
+	b, err := f.view()
+	if !errors.Is(err, errNotMapped) {
+		return b, err
+	}
+	if f.size > math.MaxInt {
+		return nil, errors.New("the file does not fit the address space")
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.data != nil && !f.mapped {
+	b = make([]byte, f.size)
+	if _, err := f.f.ReadAt(b, 0); err != nil {
+		return nil, err
+	}
+	f.data = b
+	return b, f.release()
+}
+
+var errNotMapped = errors.New("the file cannot be mapped")
+
+// view is the content in memory, mapped on first use.
+func (f *file) view() ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.data != nil && !f.mapped && !f.closed {
 		return f.data, nil
 	}
 	h, err := f.handle()
@@ -83,16 +105,12 @@ func (f *file) content() ([]byte, error) {
 	if f.size == 0 {
 		return nil, nil
 	}
-	if b, err := mapFile(h, f.size); err == nil {
-		f.data, f.mapped = b, true
-		return b, nil
+	b, err := mapFile(h, f.size)
+	if err != nil {
+		return nil, errNotMapped
 	}
-	b := make([]byte, f.size)
-	if _, err := h.ReadAt(b, 0); err != nil {
-		return nil, fmt.Errorf("%s: %w", f.path, err)
-	}
-	f.data = b
-	return b, f.release()
+	f.data, f.mapped = b, true
+	return b, nil
 }
 
 // release closes the handle of a file whose content is in memory, so that the
@@ -118,20 +136,34 @@ func (f *file) temporary(use func(h *os.File) error) error {
 	return errors.Join(use(h), h.Close())
 }
 
-// read gives [off, off+n) of the file.
-func (f *file) read(off, n int64) (b []byte, err error) {
+// read gives [off, off+n) of the file: a part of the mapping, or a copy.
+func (f *file) read(off, n int64) ([]byte, error) {
 	if f.transient {
-		b = make([]byte, n)
-		err = f.temporary(func(h *os.File) error {
-			_, err := h.ReadAt(b, off)
-			return err
-		})
-		return b, err
+		return f.readCopy(off, n)
 	}
-	if b, err = f.content(); err != nil {
+	b, err := f.view()
+	if errors.Is(err, errNotMapped) {
+		return f.readCopy(off, n)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return b[off : off+n : off+n], nil
+}
+
+func (f *file) readCopy(off, n int64) ([]byte, error) {
+	if n > math.MaxInt {
+		return nil, fmt.Errorf("%s: %d bytes do not fit the address space", f.path, n)
+	}
+	b := make([]byte, n)
+	err := f.temporary(func(h *os.File) error {
+		done, err := h.ReadAt(b, off)
+		if errors.Is(err, io.EOF) {
+			return f.changed(off + int64(done))
+		}
+		return err
+	})
+	return b, err
 }
 
 // copyTo writes [off, off+n) to w without going through the mapping.

@@ -169,3 +169,39 @@ func peakMemory(t *testing.T) int64 {
 	}
 	return 0
 }
+
+// TestBeyondTwoGiB reads weights behind 2 GiB of a data file that has no
+// blocks there, and refuses to put them into one message.
+func TestBeyondTwoGiB(t *testing.T) {
+	const far = 5 << 29 // 2.5 GiB
+	dir := t.TempDir()
+	path := filepath.Join(dir, "m.onnx")
+	big := proto{}.varint(1, far).varint(2, uint64(onnx.Uint8)).str(8, "big").
+		bytes(13, proto{}.str(1, "location").str(2, "m.data")).varint(14, 1)
+	end := outside("end", 4, "location", "m.data", "offset", fmt.Sprint(far), "length", "16")
+	file(t, path, around(proto{}.str(2, "g").bytes(5, big).bytes(5, end)))
+	f, err := os.Create(filepath.Join(dir, "m.data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte("0123456789abcdef"), far); err != nil {
+		t.Skipf("no sparse files here: %v", err)
+	}
+	m := open(t, path)
+	raw, err := m.Graph.Initializer[1].Raw()
+	if err != nil || string(raw) != "0123456789abcdef" {
+		t.Fatalf("%q, %v", raw, err)
+	}
+	wantCode(t, onnx.Save(filepath.Join(dir, "out.onnx"), m, onnx.SaveOptions{External: onnx.ExternalNever}), "OP3030")
+	if *large < 2048 {
+		return
+	}
+	out := filepath.Join(dir, "out.onnx")
+	if err := onnx.Save(out, m, onnx.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := open(t, out).Graph.Initializer[1].Raw(); err != nil || string(raw) != "0123456789abcdef" {
+		t.Fatalf("after saving: %q, %v", raw, err)
+	}
+}

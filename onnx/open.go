@@ -111,9 +111,9 @@ func notRegular(path string, mode fs.FileMode) error {
 }
 
 func decodeFile(f *file, o options) (*Model, error) {
-	b, err := f.content()
+	b, err := f.load()
 	if err != nil {
-		return nil, err
+		return nil, located(err, f.path)
 	}
 	src := &source{main: f, folder: newFolder(o.dir, o)}
 	d := newDecoder(b)
@@ -207,7 +207,7 @@ func (d *decoder) model(m *Model) error {
 func (m *Model) complete(b []byte) error {
 	other := guess(b)
 	switch {
-	case m.IRVersion == 0 && m.Graph == nil && len(m.OpsetImport) == 0, other != "" && m.Graph == nil:
+	case m.Graph == nil && (len(m.OpsetImport) == 0 || other != ""):
 		return notONNX(other)
 	case m.IRVersion < 3:
 		return diag.New("OP3006", "the model is from before ONNX 1.0", "found", fmt.Sprintf("IR version %d", m.IRVersion),

@@ -45,9 +45,8 @@ var foreigners = []foreign{
 	{"a safetensors file, which holds weights without a graph", hintTorch, isSafetensors},
 }
 
-func isEngine(b []byte) bool {
-	return prefix("ptrt")(b) || prefix("ftrt")(b) || prefix("trtp")(b) || at(24, "ptrt")(b)
-}
+// isEngine: the tag is "ptrt", "ftrt" (TensorRT) or "vtrt" (TensorRT-RTX), depending on the version.
+func isEngine(b []byte) bool { return len(b) > 8 && at(1, "trt")(b) && b[0] >= 'a' && b[0] <= 'z' }
 
 func head(b []byte, n int) []byte { return b[:min(len(b), n)] }
 

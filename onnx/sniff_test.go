@@ -25,6 +25,8 @@ func TestWrongFiles(t *testing.T) {
 		"tflite":      {"\x1c\x00\x00\x00TFL3\x00\x00", "OP3004", "TensorFlow Lite"},
 		"ort":         {"\x20\x00\x00\x00ORTM\x00\x00", "OP3004", ".ort"},
 		"engine":      {"ftrt\x00\x00\x00\x01\x00", "OP3004", "TensorRT"},
+		"engine rtx":  {"vtrt\x00\x00\x00\x00\x02", "OP3004", "TensorRT"},
+		"coreml":      {string(proto{}.varint(1, 4).bytes(2, proto{}.str(1, "x")).varint(10, 1)), "OP3004", "no ONNX"},
 		"openvino":    {"<?xml version=\"1.0\"?>\n<net name=\"m\" version=\"11\">", "OP3004", "OpenVINO"},
 		"html":        {"<!DOCTYPE html><html><body>404</body></html>", "OP3004", "web page"},
 		"hdf5":        {"\x89HDF\r\n\x1a\n", "OP3004", "Keras"},

@@ -73,8 +73,9 @@ func (t *Tensor) rawSize() (int64, bool) {
 	return t.Type.RawSize(n)
 }
 
-// bytes is the content, checked against the length that Data announced.
-func (t *Tensor) bytes() ([]byte, error) {
+// Raw is the content in raw form, nil for a tensor without elements and for
+// strings. It is read-only and valid until the model's file is closed.
+func (t *Tensor) Raw() ([]byte, error) {
 	if t.Data == nil {
 		return nil, nil
 	}

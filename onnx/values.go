@@ -95,7 +95,7 @@ func (t *Tensor) read(fn func(n int, raw []byte) error) error {
 		return fmt.Errorf("tensor %s: elements have no fixed size", t.label())
 	}
 	return guarded(func() error {
-		raw, err := t.bytes()
+		raw, err := t.Raw()
 		if err != nil {
 			return err
 		}
