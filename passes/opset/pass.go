@@ -54,5 +54,8 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 	if from < to {
 		env.Report.Fact("opset", "%d -> %d", from, to)
 	}
+	if !below(env.Model, to) {
+		return nil
+	}
 	return raise(ctx, env.Model, to)
 }

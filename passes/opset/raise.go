@@ -27,7 +27,7 @@ type Change struct {
 // On error m is unchanged. A node that cannot be converted gives a
 // *diag.Error of code OP3301 that names all such nodes with the reason.
 func Raise(ctx context.Context, m *graph.Model, to int64) error {
-	if _, err := Plan(ctx, m, to); err != nil {
+	if _, err := Plan(ctx, m, to); err != nil || !below(m, to) {
 		return err
 	}
 	return raise(ctx, m, to)
@@ -44,7 +44,7 @@ func raise(ctx context.Context, m *graph.Model, to int64) error {
 
 // Plan says what Raise would do, or why it would fail. It leaves m as it is.
 func Plan(ctx context.Context, m *graph.Model, to int64) ([]Change, error) {
-	if err := admissible(m, to); err != nil {
+	if err := admissible(m, to); err != nil || !below(m, to) {
 		return nil, err
 	}
 	rehearsal := m.Clone()
@@ -67,6 +67,16 @@ func admissible(m *graph.Model, to int64) error {
 			Hinted("export the model for inference")
 	}
 	return nil
+}
+
+// below says whether the model or a function has a version before to.
+func below(m *graph.Model, to int64) bool {
+	for _, f := range m.Functions {
+		if v := functionOpset(f); v > 0 && v < to {
+			return true
+		}
+	}
+	return m.Opset("") < to
 }
 
 // raiser is one conversion in progress.
