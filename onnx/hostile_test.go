@@ -35,7 +35,7 @@ func TestDeepNesting(t *testing.T) {
 // TestMemoryStaysBounded: tiny messages that decode to large structs, and
 // lengths without the bytes, cost no more than the documented limit.
 func TestMemoryStaysBounded(t *testing.T) {
-	const n = 2 << 20
+	const n = 1 << 19
 	for name, b := range map[string][]byte{
 		"empty nodes":    around(bytes.Repeat([]byte{1<<3 | 2, 0}, n)),
 		"empty inputs":   around(bytes.Repeat([]byte{11<<3 | 2, 0}, n)),

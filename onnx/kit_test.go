@@ -98,6 +98,12 @@ def walk(m):
                 walk(x)
 
 for pa, pb in zip(sys.argv[1::2], sys.argv[2::2]):
+    try:
+        onnx.checker.check_model(pa)
+    except onnx.checker.ValidationError as e:
+        print("the checker refuses the original too:", pa, e)
+    else:
+        onnx.checker.check_model(pb)
     a, b = onnx.load(pa), onnx.load(pb)
     walk(a), walk(b)
     if a.SerializeToString(deterministic=True) != b.SerializeToString(deterministic=True):
@@ -139,12 +145,14 @@ func TestKitAgainstReference(t *testing.T) {
 			args = append(args, path, out)
 		}
 	}
-	if out, err := exec.Command(python, args...).CombinedOutput(); err != nil {
+	out, err := exec.Command(python, args...).CombinedOutput()
+	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	t.Logf("%s", out)
 }
 
-// write all element types in all typed fields with the reference, to read them here.
+// everyType writes all element types in all typed fields with the reference.
 const everyType = `
 import sys, numpy as np, onnx
 from onnx import TensorProto as T, helper, numpy_helper
