@@ -22,6 +22,7 @@ func Codes() []Entry {
 		resourceCodes,
 		opsetCodes,
 		textCodes,
+		cleanupCodes,
 	)
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
 	return all

@@ -1,0 +1,213 @@
+package cleanup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/calib/ort"
+	"github.com/onnxpass/onnxpass/calib/runtimelib"
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/verify"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+	"github.com/onnxpass/onnxpass/passes"
+)
+
+// runtime opens ONNX Runtime or skips.
+func runtime(t testing.TB) calib.Runner {
+	t.Helper()
+	rt, _, err := ort.Discover(runtimelib.Options{})
+	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
+		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { rt.Close() })
+	return rt
+}
+
+// clean runs the umbrella pass on a copy of in.
+func clean(t testing.TB, in *onnx.Model, runner calib.Runner) (*onnx.Model, *passes.StepReport) {
+	t.Helper()
+	m, err := graph.Import(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := &passes.Env{Model: m, Runner: runner}
+	p := passes.Pipeline{Steps: []passes.Step{Pass.Default()}, Check: verify.Model}
+	reports, err := p.Run(context.Background(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = m.Infer()
+	if err := verify.Model(m); err != nil {
+		t.Fatal(err)
+	}
+	out, err := m.Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, reports[0]
+}
+
+// feed makes an input for a port; unknown sizes become n.
+func feed(p calib.Port, n int64, rng *rand.Rand) calib.Array {
+	a := calib.Array{Type: p.Elem}
+	for _, d := range p.Shape.Dims {
+		size := d.Value
+		if size < 0 {
+			size = n
+		}
+		a.Shape = append(a.Shape, size)
+	}
+	count := a.Len()
+	switch p.Elem {
+	case onnx.Float:
+		x := make([]float32, count)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		a.Bytes, _ = onnx.From(a.Shape, x).Data.Bytes()
+	case onnx.Int64: // sample rates and the like
+		x := make([]int64, count)
+		for i := range x {
+			x[i] = 16000
+		}
+		a.Bytes, _ = onnx.From(a.Shape, x).Data.Bytes()
+	default:
+		a.Bytes = make([]byte, count)
+		for i := range a.Bytes {
+			a.Bytes[i] = byte(rng.IntN(100))
+		}
+	}
+	return a
+}
+
+// sizes are the unknown dimensions of the kit's models that are not 1.
+func inputsFor(name string, ports []calib.Port) map[string]calib.Array {
+	rng := rand.New(rand.NewPCG(1, 2))
+	n := int64(1)
+	in := map[string]calib.Array{}
+	for _, p := range ports {
+		q := p
+		q.Shape.Dims = append([]graph.Dim(nil), p.Shape.Dims...)
+		for i, d := range q.Shape.Dims {
+			if d.Value >= 0 {
+				continue
+			}
+			size := n
+			switch {
+			case name == "silero_vad_v6.onnx" && p.Name == "input" && i == 1:
+				size = 576
+			case name == "nnsplit_en.onnx" && i == 1:
+				size = 50
+			case i >= 2:
+				size = 64
+				if name == "ppocrv4_rec.onnx" && i == 2 || name == "ppocr_cls.onnx" && i == 2 {
+					size = 48
+				}
+				if i == 3 {
+					size = 192
+				}
+			}
+			q.Shape.Dims[i] = graph.Dim{Value: size}
+		}
+		in[p.Name] = feed(q, n, rng)
+	}
+	return in
+}
+
+func execute(t testing.TB, rt calib.Runner, m *onnx.Model, name string) [][]float32 {
+	t.Helper()
+	s, err := rt.Open(context.Background(), m, calib.OpenOptions{Optimization: calib.Exact})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var result [][]float32
+	err = s.Run(context.Background(), inputsFor(name, s.Inputs()), func(out []calib.Array) error {
+		for _, a := range out {
+			x, err := onnx.NewTensor(a.Type, a.Shape, a.Bytes).Float32s()
+			if err != nil {
+				return err
+			}
+			result = append(result, x)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// distance is the largest difference, in units of the largest magnitude of the reference.
+func distance(a, b []float32) float64 {
+	if len(a) != len(b) {
+		return math.Inf(1)
+	}
+	scale, worst := 0.0, 0.0
+	for i := range a {
+		scale = max(scale, math.Abs(float64(a[i])))
+		worst = max(worst, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	if worst == 0 {
+		return 0
+	}
+	return worst / scale
+}
+
+// TestKitComputesTheSame runs every real model before and after all passes. 1e-5 of
+// the output's scale is about 80 units in the last place of float32: the
+// rounding of merged weights, through all layers.
+func TestKitComputesTheSame(t *testing.T) {
+	paths, _ := filepath.Glob("../../../shared/kit/models/*.onnx")
+	if len(paths) == 0 {
+		t.Skip("no models in ../shared/kit")
+	}
+	rt := runtime(t)
+	for _, path := range paths {
+		in, err := onnx.Open(path)
+		if err != nil {
+			continue // the one that must be refused
+		}
+		name := filepath.Base(path)
+		want := execute(t, rt, in, name)
+		for _, runner := range []calib.Runner{rt, nil} {
+			out, report := clean(t, in, runner)
+			got := execute(t, rt, out, name)
+			worst := 0.0
+			for i := range want {
+				worst = max(worst, distance(want[i], got[i]))
+			}
+			before, after := written(t, in), written(t, out)
+			if after > before+before/100+16<<10 {
+				t.Errorf("%s: %d bytes became %d", name, before, after)
+			}
+			t.Log(name, before, after, runner != nil, count2(in), "->", count2(out), fmt.Sprintf("%.1e", worst), report.Facts, report.Skips)
+			if worst > 1e-5 || len(got) != len(want) {
+				t.Errorf("%s: outputs differ by %g of their scale", name, worst)
+			}
+		}
+		in.Close()
+	}
+}
+
+func written(t *testing.T, m *onnx.Model) int {
+	t.Helper()
+	var b bytes.Buffer
+	if err := onnx.Write(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Len()
+}
+
+func count2(m *onnx.Model) int { return len(m.Graph.Node) }
