@@ -74,7 +74,9 @@ func (t *Tensor) rawSize() (int64, bool) {
 }
 
 // Raw is the content in raw form, nil for a tensor without elements and for
-// strings. It is read-only and valid until the model's file is closed.
+// strings. It is read-only and valid until the model's file is closed. A slice
+// of a mapped file must not be touched after somebody cut the file; the typed
+// accessors turn that into an error.
 func (t *Tensor) Raw() ([]byte, error) {
 	if t.Data == nil {
 		return nil, nil
