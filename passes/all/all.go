@@ -3,19 +3,27 @@
 package all
 
 import (
+	"slices"
+
 	"github.com/onnxpass/onnxpass/passes"
+	"github.com/onnxpass/onnxpass/passes/cleanup"
 	"github.com/onnxpass/onnxpass/passes/opset"
 	"github.com/onnxpass/onnxpass/passes/quant"
 )
 
 // Passes are all passes, in the order in which help lists them.
-var Passes = []passes.Pass{
-	opset.Pass,
-	quant.Pass,
-}
+var Passes = slices.Concat(
+	[]passes.Pass{opset.Pass},
+	cleanup.Passes,
+	[]passes.Pass{quant.Pass},
+)
 
 // Order says which pass must precede which, beyond the phases, and why.
-var Order = []passes.Order{}
+var Order = []passes.Order{
+	{Before: "opset", After: "cleanup", Why: "adapters of old operators leave constants and no-ops behind"},
+	{Before: "opset", After: "fold", Why: "what adapters compute from constants can be folded"},
+	{Before: "opset", After: "fold-bn", Why: "scales of old operators become foldable when they are raised"},
+}
 
 // Set is Passes with Order.
 func Set() passes.Set { return passes.Set{Passes: Passes, Order: Order} }

@@ -277,7 +277,7 @@ func (f *folding) execute(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		f.env.Note("OP8041", "the runtime could not fold constants in one go; the common operators are folded without it",
+		f.env.Note("OP8051", "the runtime could not fold constants in one go; the common operators are folded without it",
 			"cause", err.Error())
 	}
 	f.compute()

@@ -31,7 +31,7 @@ func inputs(_ context.Context, env *passes.Env, _ struct{}) error {
 		return nil
 	}
 	raiseIR(env.Model)
-	env.Note("OP8040", "initializers are no longer listed as graph inputs",
+	env.Note("OP8050", "initializers are no longer listed as graph inputs",
 		"count", plural(len(names), "initializer"), "initializers", sample(names))
 	return nil
 }

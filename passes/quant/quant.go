@@ -46,7 +46,7 @@ observed on the samples; type, zero point and placement follow the target. Biase
 Left in float, with the reason in the report: what the target has no 8-bit kernel for, squeeze-and-excite gates, bodies of
 If and Loop, tensors that the samples never reach, what --exclude names.`,
 	Phase:     passes.Quantize,
-	Needs:     []string{"opset", "fold", "fold-bn"},
+	Needs:     []string{"opset", "cleanup"},
 	NeedsData: true,
 }, Options{Range: MSE, Percentile: 99.99, MaxClip: 100}, run)
 
