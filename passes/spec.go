@@ -123,8 +123,7 @@ func Assign(known []Pass, steps []Step, settings ...string) ([]Step, error) {
 			steps[i], hit = s, true
 		}
 		if !hit {
-			return nil, diag.New("OP2009", fmt.Sprintf("--set %s, but pass %s does not run", text, name), "passes", Names(steps)).
-				Hinted("add %s to -p", name)
+			return nil, diag.New("OP2009", fmt.Sprintf("%s: pass %s does not run", text, name)).Hinted("add %s to -p", name)
 		}
 	}
 	for _, s := range steps {

@@ -72,7 +72,7 @@ func (a *app) check(f *checkFlags, args []string) error {
 	var docs []*document
 	for _, in := range models {
 		r, err := a.checkOne(f, targets, known, in)
-		d := newDocument("check", r, err)
+		d := newDocument("check", r, located(err, in.path))
 		d.Input.Path = in.path
 		if d.ExitCode == 0 {
 			d.ExitCode = f.verdict(d.Result)
@@ -167,7 +167,7 @@ func (a *app) printCheck(d *document) {
 		return
 	}
 	for _, e := range d.Errors {
-		printMessage(a.err, e.Level(), e.With("model", d.Input.Path), a.colored(a.err))
+		printMessage(a.err, e.Level(), e, a.colored(a.err))
 	}
 	counts := map[string]int{}
 	for i, f := range d.Findings {

@@ -44,6 +44,9 @@ func flagError(c *cobra.Command, err error) error {
 // messages are the user's messages in err: every *diag.Error of a joined
 // error, or the whole as one unexpected failure.
 func messages(err error) []*diag.Error {
+	if l, ok := err.(*locatedError); ok {
+		return messages(errors.Join(l.messages...))
+	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		var out []*diag.Error
 		for _, e := range many.Unwrap() {
@@ -68,6 +71,9 @@ func messages(err error) []*diag.Error {
 // wrappedMany finds a joined error below err, before any *diag.Error.
 func wrappedMany(err error) error {
 	for err != nil {
+		if l, ok := err.(*locatedError); ok {
+			return errors.Join(l.messages...)
+		}
 		if _, ok := err.(*diag.Error); ok {
 			return nil
 		}
@@ -77,6 +83,47 @@ func wrappedMany(err error) error {
 		err = errors.Unwrap(err)
 	}
 	return nil
+}
+
+// located adds the model's path to messages that do not name a file yet.
+func located(err error, path string) error {
+	if err == nil {
+		return nil
+	}
+	list := messages(err)
+	out := make([]error, len(list))
+	for i, e := range list {
+		if !namesFile(e) {
+			c := *e
+			if path == "-" {
+				path = "standard input"
+			}
+			c.Fields = append([]diag.Field{{Label: "file", Text: path}}, e.Fields...)
+			e = &c
+		}
+		out[i] = e
+	}
+	return &locatedError{err, out}
+}
+
+// locatedError prints as the messages and is the original for errors.Is and errors.As.
+type locatedError struct {
+	cause    error
+	messages []error
+}
+
+func (l *locatedError) Error() string { return l.cause.Error() }
+func (l *locatedError) Unwrap() []error {
+	return append(l.messages[:len(l.messages):len(l.messages)], l.cause)
+}
+
+func namesFile(e *diag.Error) bool {
+	for _, f := range e.Fields {
+		if f.Label == "file" || f.Label == "model" || f.Label == "data" || f.Label == "sample" {
+			return true
+		}
+	}
+	return false
 }
 
 // mostMessages is how many messages of one failure are printed in full.

@@ -83,16 +83,12 @@ func (a *app) open(path string) (*onnx.Model, error) {
 	if err := spool(file, a.in); err != nil {
 		return nil, err
 	}
-	m, err := onnx.Open(file, onnx.AllowMissingData())
-	if err != nil {
-		return nil, named(err, file)
+	m, err := onnx.Open(file)
+	var e *diag.Error
+	if errors.As(err, &e) && strings.HasPrefix(e.Code, "OP302") {
+		return nil, diag.New("OP3040", "a model with external data cannot come by pipe").Hinted("give the path of the model file")
 	}
-	if len(m.DataFiles()) > 0 {
-		m.Close()
-		return nil, diag.New("OP3040", "a model with external data cannot come by pipe", "data file", filepath.Base(m.DataFiles()[0])).
-			Hinted("give the path of the model file")
-	}
-	return m, nil
+	return m, named(err, file)
 }
 
 // named replaces the path of the spool file in a message.

@@ -64,7 +64,7 @@ func (a *app) inspect(f *dataFlags, args []string) error {
 	for _, in := range models {
 		d, err := a.inspectOne(in, shapes, sizes)
 		if err != nil {
-			return err
+			return located(err, in.path)
 		}
 		docs = append(docs, d)
 		if !a.global.json {

@@ -34,10 +34,8 @@ func (a *app) runPasses(ctx context.Context, f *runFlags, args []string) error {
 		if ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
+		err = located(err, in.path)
 		docs = append(docs, newDocument("run", r, err))
-		if err != nil && len(models) > 1 {
-			err = fmt.Errorf("%s: %w", in.path, err)
-		}
 		errs = append(errs, err)
 	}
 	err = errors.Join(errs...)

@@ -11,7 +11,8 @@ import (
 
 // summary prints what was done and measured, in a fixed layout of 80 columns.
 func (a *app) summary(r *passes.Result, err error, toStderr bool) {
-	if a.global.quiet || a.global.json && !toStderr {
+	failedEarly := err != nil && r.After.Nodes == 0
+	if a.global.quiet || failedEarly || a.global.json && !toStderr {
 		return
 	}
 	w := a.out

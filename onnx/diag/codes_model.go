@@ -25,4 +25,5 @@ var modelCodes = []Entry{
 	{"OP3030", "The model is too large for one file", "Protobuf messages end at 2 GiB. Let weights go to a data file beside the model: the external data mode auto does so above 1.9 GiB."},
 	{"OP3031", "Saving would overwrite the input's data file", "The output, or the data file beside it, is a file that the input model still reads its weights from. Choose another output name."},
 	{"OP3032", "The output path is not a file", "A folder, device or pipe is in the place where the model should be written."},
+	{"OP3040", "a model with external data cannot come by pipe", "Standard input carries one file, and this model keeps weights in others. Give the path of the model file, with its data files beside it."},
 }
