@@ -26,13 +26,16 @@ func (g *GateError) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// Unwrap returns the messages and ErrGate.
+// Is says that every GateError is an ErrGate.
+func (g *GateError) Is(target error) bool { return target == ErrGate }
+
+// Unwrap returns the messages.
 func (g *GateError) Unwrap() []error {
-	out := make([]error, 0, len(g.Failed)+1)
-	for _, f := range g.Failed {
-		out = append(out, f)
+	out := make([]error, len(g.Failed))
+	for i, f := range g.Failed {
+		out[i] = f
 	}
-	return append(out, ErrGate)
+	return out
 }
 
 // Gates are limits that a new model must keep; nil limits nothing.

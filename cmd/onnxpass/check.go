@@ -117,6 +117,9 @@ func (a *app) checkOne(f *checkFlags, targets []*target.Profile, known map[strin
 	if err != nil {
 		return r, err
 	}
+	if err := checkNames(g, shapes, sizes); err != nil {
+		return r, err
+	}
 	r.Before = passes.Bill{Nodes: g.Main.NumNodes()}
 	if gates.MaxMACs != nil {
 		r.Before = passes.Measure(g, shapes, sizes)
