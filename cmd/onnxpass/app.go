@@ -63,7 +63,7 @@ func (a *app) root() *cobra.Command {
 		return nil
 	}
 	root.AddCommand(a.runCommand(), a.inspectCommand(), a.checkCommand(), a.verifyCommand(), a.diffCommand(), a.dumpCommand(),
-		a.passesCommand(), a.targetsCommand(), a.runtimeCommand(), a.explainCommand(), a.versionCommand())
+		a.passesCommand(), a.targetsCommand(), a.runtimeCommand(), a.explainCommand(), a.versionCommand(), hiddenServe())
 	root.AddCommand(topics()...)
 	return root
 }

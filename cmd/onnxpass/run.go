@@ -210,7 +210,7 @@ func (a *app) job(ctx context.Context, f *runFlags, p *plan, m *onnx.Model, in i
 	if !f.noCache {
 		job.CacheDir = cacheDir(f.cacheDir)
 	}
-	if err := a.attachRunners(p.target.Name, f.runtime, &job); err != nil {
+	if err := a.attachRunners(ctx, p.target.Name, f.runtime, &job); err != nil {
 		return job, err
 	}
 	return job, a.attachData(ctx, f, &job)

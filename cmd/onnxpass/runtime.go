@@ -2,35 +2,35 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/calib/openvino"
 	"github.com/onnxpass/onnxpass/calib/ort"
 	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 )
 
 // lazyRunner loads its library when it is first used: a run that executes nothing never pays for it.
 type lazyRunner struct {
-	path string
+	kind string
 	load func() (calib.Runner, error)
 }
 
-func newLazy(path string, load func(string) (calib.Runner, error)) *lazyRunner {
-	return &lazyRunner{path, sync.OnceValues(func() (calib.Runner, error) { return load(path) })}
+func newLazy(kind string, load func() (calib.Runner, error)) *lazyRunner {
+	return &lazyRunner{kind, sync.OnceValues(load)}
 }
 
 // Name is the runtime with its version.
 func (l *lazyRunner) Name() string {
 	r, err := l.load()
 	if err != nil {
-		return l.path
+		return l.kind
 	}
 	return r.Name()
 }
@@ -45,24 +45,60 @@ func (l *lazyRunner) Open(ctx context.Context, m *onnx.Model, o calib.OpenOption
 }
 
 // attachRunners gives a job ONNX Runtime and, for a target that has one, its own runtime.
-func (a *app) attachRunners(targetName, check string, job *passes.Job) error {
-	found, _, err := runtimelib.Find(runtimelib.ONNXRuntime(), runtimelib.Options{Flag: a.global.ortLib})
-	switch {
-	case err == nil:
-		job.Runner = newLazy(found.Path, func(path string) (calib.Runner, error) { return ort.Load(path) })
-	case a.global.ortLib != "":
-		return err
-	default:
-		job.NoRunner = err
-	}
-	if targetName != "openvino" || check == "off" {
-		if check == "require" {
-			return usageError("--runtime-check require: target %s has no runtime of its own that onnxpass can run", targetName).
-				Hinted("ONNX Runtime is always asked; use --target openvino")
+func (a *app) attachRunners(ctx context.Context, targetName, check string, job *passes.Job) error {
+	options := runtimelib.Options{Flag: a.global.ortLib}
+	if _, _, err := runtimelib.Find(runtimelib.ONNXRuntime(), options); err != nil {
+		if a.global.ortLib != "" {
+			return err
 		}
+		job.NoRunner = err
+	} else {
+		job.Runner = newLazy("ONNX Runtime", func() (calib.Runner, error) {
+			r, _, err := ort.Discover(options)
+			return r, err
+		})
+	}
+	if targetName == "openvino" && check != "off" {
+		return a.attachOpenVINO(ctx, check, job)
+	}
+	if check == "require" {
+		return usageError("--runtime-check require: target %s has no runtime of its own that onnxpass can run", targetName).
+			Hinted("ONNX Runtime is always asked; use --target openvino")
+	}
+	return nil
+}
+
+// attachOpenVINO gives the job OpenVINO as the target's own runtime, if it is there.
+func (a *app) attachOpenVINO(ctx context.Context, check string, job *passes.Job) error {
+	job.NeedPeer = check == "require"
+	options := runtimelib.Options{Flag: a.global.openvinoLib}
+	if _, _, err := runtimelib.Find(runtimelib.OpenVINO(), options); err != nil {
+		if a.global.openvinoLib != "" {
+			return err
+		}
+		job.NoPeer = err
 		return nil
 	}
-	return a.attachOpenVINO(check, job)
+	job.Peer = newLazy("OpenVINO", func() (calib.Runner, error) {
+		r, _, err := discoverOpenVINO(ctx, options)
+		return r, err
+	})
+	return nil
+}
+
+// serveCommand is the hidden subcommand that a child process runs OpenVINO with.
+const serveCommand = "serve-openvino"
+
+func discoverOpenVINO(ctx context.Context, o runtimelib.Options) (calib.Runner, openvino.Status, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, openvino.Status{}, err
+	}
+	return openvino.Discover(ctx, o, exe, serveCommand)
+}
+
+func hiddenServe() *cobra.Command {
+	return &cobra.Command{Use: serveCommand, Hidden: true, RunE: func(*cobra.Command, []string) error { return openvino.ServeStdio() }}
 }
 
 func (a *app) runtimeCommand() *cobra.Command {
@@ -76,60 +112,52 @@ func (a *app) runtimeCommand() *cobra.Command {
 	c.AddCommand(&cobra.Command{
 		Use: "status", Short: "which libraries are there, where, and their versions", Args: exactly(0, "no argument"),
 		Example: "  onnxpass runtime status\n  onnxpass runtime status --quiet   # exit 6 when there is none",
-		RunE:    func(*cobra.Command, []string) error { return a.runtimeStatus() },
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runtimeStatus(c.Context()) },
 	}, a.installCommand())
 	return c
 }
 
 // library is one runtime in the output of status.
 type library struct {
-	Name    string `json:"name"`
-	Found   bool   `json:"found"`
-	Path    string `json:"path,omitempty"`
-	Source  string `json:"source,omitempty"`
-	Version string `json:"version,omitempty"`
-	Problem string `json:"problem,omitempty"`
+	Name    string   `json:"name"`
+	Found   bool     `json:"found"`
+	Path    string   `json:"path,omitempty"`
+	Source  string   `json:"source,omitempty"`
+	Version string   `json:"version,omitempty"`
+	Problem string   `json:"problem,omitempty"`
+	Tried   []string `json:"tried"` // places that were looked at
 }
 
-func (a *app) runtimeStatus() error {
-	first, err := a.status(runtimelib.ONNXRuntime(), a.global.ortLib, func(p string) (calib.Runner, error) { return ort.Load(p) })
-	second, _ := a.status(runtimelib.OpenVINO(), a.global.openvinoLib, a.loadOpenVINO)
+func (a *app) runtimeStatus(ctx context.Context) error {
+	r, st, err := ort.Discover(runtimelib.Options{Flag: a.global.ortLib})
+	first := describeLibrary("ONNX Runtime", st.Path, st.Source, st.Version, st.Tried, err)
+	if err == nil {
+		defer r.Close()
+	}
+	_, peer, peerErr := discoverOpenVINO(ctx, runtimelib.Options{Flag: a.global.openvinoLib})
+	second := describeLibrary("OpenVINO", peer.Path, peer.Source, peer.Version, peer.Tried, peerErr)
 	switch {
 	case a.global.json:
 		if jerr := a.printJSON([]library{first, second}); jerr != nil {
 			return jerr
 		}
 	case !a.global.quiet:
-		for _, l := range []library{first, second} {
-			a.printLibrary(l)
-		}
+		a.printLibrary(first)
+		a.printLibrary(second)
 	}
-	if err == nil {
-		return nil
-	}
-	if a.global.quiet || a.global.json {
+	if err != nil && (a.global.quiet || a.global.json) {
 		a.code = messages(err)[0].Exit()
 		return nil
 	}
 	return err
 }
 
-// status finds and loads one library.
-func (a *app) status(k runtimelib.Kind, flag string, load func(string) (calib.Runner, error)) (library, error) {
-	l := library{Name: k.Name}
-	found, _, err := runtimelib.Find(k, runtimelib.Options{Flag: flag})
+func describeLibrary(name, path, source, version string, tried []string, err error) library {
+	l := library{Name: name, Found: err == nil, Path: path, Source: source, Version: version, Tried: tried}
 	if err != nil {
 		l.Problem = messages(err)[0].What
-		return l, err
 	}
-	l.Path, l.Source = found.Path, found.Source
-	r, err := load(found.Path)
-	if err != nil {
-		l.Problem = err.Error()
-		return l, err
-	}
-	l.Found, l.Version = true, r.Name()
-	return l, nil
+	return l
 }
 
 func (a *app) printLibrary(l library) {
@@ -167,26 +195,4 @@ func (a *app) installCommand() *cobra.Command {
 	c.Flags().StringVar(&o.Client, "client", "", "`CLIENT` to download with: pip or npm; default the one that is there")
 	c.Flags().StringVar(&o.Dir, "dir", "", "cache `FOLDER`; default that of this user")
 	return c
-}
-
-// errNoOpenVINO is why the target's own runtime was not asked.
-var errNoOpenVINO = errors.New("this build cannot run OpenVINO")
-
-// attachOpenVINO gives the job OpenVINO as the target's own runtime, if it is there.
-func (a *app) attachOpenVINO(check string, job *passes.Job) error {
-	job.NeedPeer = check == "require"
-	found, _, err := runtimelib.Find(runtimelib.OpenVINO(), runtimelib.Options{Flag: a.global.openvinoLib})
-	switch {
-	case err == nil:
-		job.Peer = newLazy(found.Path, a.loadOpenVINO)
-	case a.global.openvinoLib != "":
-		return err
-	default:
-		job.NoPeer = err
-	}
-	return nil
-}
-
-func (a *app) loadOpenVINO(path string) (calib.Runner, error) {
-	return nil, diag.New("OP6204", "OpenVINO cannot be run", "library", path).Wrap(errNoOpenVINO)
 }
