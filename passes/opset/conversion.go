@@ -64,10 +64,11 @@ func shape(v *graph.Value) (dims []int64, ok bool) {
 // which have no initializers.
 func (c *conversion) constant(suffix string, t *onnx.Tensor) *graph.Value {
 	g := c.n.Graph()
-	if c.nodes || g.Function() != nil && g.Owner() == nil {
+	if g.Function() != nil && g.Owner() == nil {
 		value := []*onnx.Attribute{{Name: "value", Type: onnx.AttrTensor, T: t}}
 		return c.before().OpN("Constant", "", c.hint(suffix), 1, value).Out(0)
 	}
+	c.ir = max(c.ir, 4) // before 4, initializers had to be inputs
 	key := fmt.Sprint(t.Type, t.Dims)
 	if t.Data != nil {
 		data, _ := t.Data.Bytes() // made by this package, in memory

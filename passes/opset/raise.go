@@ -84,7 +84,7 @@ type raiser struct {
 	m       *graph.Model
 	from    int64 // version of the main graph at the start
 	to      int64
-	nodes   bool // constants become Constant nodes: IR versions below 4 want initializers to be inputs
+	ir      int64 // least IR version of the result
 	changes []Change
 	blocked []refusal
 	stuck   map[*graph.Node]bool
@@ -102,8 +102,7 @@ type refusal struct {
 // their old form and are collected. The error is the context's.
 func convert(ctx context.Context, m *graph.Model, to int64) (*raiser, error) {
 	_ = m.Infer() // types are a help; contradictions are for verification to report
-	ir := max(m.Header.IRVersion, minIR(to))
-	r := &raiser{m: m, from: m.Opset(""), to: to, nodes: ir < 4,
+	r := &raiser{m: m, from: m.Opset(""), to: to, ir: minIR(to),
 		stuck: map[*graph.Node]bool{}, inits: map[*graph.Graph]map[string]*graph.Value{}}
 	byVersion := rules()
 	if err := r.raise(ctx, byVersion, m.Main, r.from, m.SetOpset); err != nil {
@@ -116,8 +115,8 @@ func convert(ctx context.Context, m *graph.Model, to int64) (*raiser, error) {
 			}
 		}
 	}
-	if r.from < to && m.Header.IRVersion < ir {
-		m.Header.IRVersion = ir
+	if r.from < to && m.Header.IRVersion < r.ir {
+		m.Header.IRVersion = r.ir
 		m.Touch()
 	}
 	return r, nil
