@@ -175,44 +175,6 @@ func scan9(*conversion) error {
 	return errors.New("the body of a Scan of opset 8 sees a batch, that of later versions does not")
 }
 
-// oneHot11: before, an index outside [0, depth) gave a row of off values; now
-// negative indices count from the end. Bringing them above every depth keeps them off.
-func oneHot11(c *conversion) error {
-	indices := c.n.In(0)
-	if !negative(indices) {
-		return nil
-	}
-	elem := indices.Elem()
-	if elem != onnx.Int64 && elem != onnx.Int32 {
-		return errors.New("the indices are not known to be non-negative int32 or int64")
-	}
-	to := []*onnx.Attribute{{Name: "to", Type: onnx.AttrInt, I: int64(onnx.Int64)}}
-	wide := c.before().OpN("Cast", "", c.hint("indices"), 1, to, indices).Out(0)
-	zero := c.number("zero", 0)
-	far := c.number("far", 1<<31-1)
-	below := c.before().Op("Less", c.hint("below"), wide, zero).Out(0)
-	c.n.SetIn(0, c.before().Op("Where", c.hint("indices"), below, far, wide).Out(0))
-	return nil
-}
-
-// negative says whether v may hold negative numbers.
-func negative(v *graph.Value) bool {
-	switch v.Elem() {
-	case onnx.Uint8, onnx.Uint16, onnx.Uint32, onnx.Uint64:
-		return false
-	}
-	known := v.Ints()
-	for _, d := range known {
-		if d.Value < 0 {
-			return true
-		}
-	}
-	if d := v.Def(); d != nil && d.Is("ArgMax", "ArgMin") {
-		return false
-	}
-	return len(known) == 0
-}
-
 // averagePool19 refuses the one case whose meaning the specification moved:
 // ceil_mode with count_include_pad, when a window overhangs the padded input.
 func averagePool19(c *conversion) error {
