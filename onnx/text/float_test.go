@@ -2,7 +2,10 @@ package text_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
+
+	"github.com/onnxpass/onnxpass/onnx/text"
 )
 
 // Decimals of the small float types are rounded to nearest, integers are bit patterns.
@@ -24,5 +27,19 @@ func TestSmallFloats(t *testing.T) {
 		if got := content(m.Graph.Initializer[0].Data); !bytes.Equal(got, c.want) {
 			t.Errorf("%s: % x, want % x", c.src, got, c.want)
 		}
+	}
+}
+
+func TestBitPatterns(t *testing.T) {
+	m := mustParse(t, "g () => () < float16[2] w = {1.0, -0.5} > {}")
+	var b strings.Builder
+	if err := text.Print(&b, m, text.Options{BitPatterns: true}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "float16[2] w = {15360, 47104}"; !strings.Contains(b.String(), want) {
+		t.Errorf("no %q in\n%s", want, b.String())
+	}
+	if d := diff(m, mustParse(t, b.String())); d != "" {
+		t.Error(d)
 	}
 }

@@ -20,6 +20,9 @@ type Options struct {
 	Elide int
 	// NoContent makes elided tensors show type and shape alone: their content is not read.
 	NoContent bool
+	// BitPatterns writes the float types of 16 and fewer bits as integers, which
+	// is the only form that the official parser reads.
+	BitPatterns bool
 }
 
 // String is the text of the whole model.

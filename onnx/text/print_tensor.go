@@ -116,6 +116,9 @@ func (p *printer) numbers(t *onnx.Tensor, n int64) {
 	case p.Elide > 0 && n > int64(p.Elide):
 		p.put(f.summary(data, n))
 	default:
+		if p.BitPatterns {
+			f.decode = nil
+		}
 		sep := "{"
 		var buf []byte
 		for i := range n {
