@@ -61,14 +61,25 @@ func axisAttribute(axis int) []*onnx.Attribute {
 	return []*onnx.Attribute{{Name: "axis", Type: onnx.AttrInt, I: int64(axis)}}
 }
 
-// removeUnused drops a constant without readers.
+// removeUnused drops a constant without readers. A weight that old exporters
+// list among the inputs as well leaves that list: nothing would read it.
 func removeUnused(v *graph.Value) {
 	switch {
 	case v.NumUses() > 0:
-	case v.IsInit() && !v.IsInput():
+	case v.IsInit():
+		dropInput(v)
 		v.RemoveInit()
 	case v.Def() != nil:
 		v.Def().Remove()
+	}
+}
+
+func dropInput(v *graph.Value) {
+	for i, in := range v.Graph().Inputs() {
+		if in == v {
+			v.Graph().DropInput(i)
+			return
+		}
 	}
 }
 

@@ -50,6 +50,11 @@ func merge(members []*tensor, table *calib.Table) joint {
 		j.empty = false
 	}
 	j.histogram = newHistogram(lo, hi, bins(sum, zeros))
+	if len(members) == 1 {
+		if f := response(members[0].value); f != nil {
+			j.histogram.respond(f)
+		}
+	}
 	return j
 }
 

@@ -17,6 +17,9 @@ type Histogram struct {
 	Min, Max float64
 	Bins     []Bin
 
+	response     func(float64) float64 // through which errors count; nil: the identity
+	value, slope []float64             // of the response at the centres
+
 	total uint64
 }
 
@@ -25,6 +28,7 @@ func newHistogram(lo, hi float64, bins []Bin) *Histogram {
 	h := &Histogram{Min: lo, Max: hi}
 	for _, b := range bins {
 		if b.Count > 0 {
+			b.Centre = min(max(b.Centre, lo), hi) // the last bin reaches beyond the extreme
 			h.Bins = append(h.Bins, b)
 			h.total += b.Count
 		}
@@ -63,6 +67,9 @@ func (h *Histogram) Clipped(lo, hi float64) float64 {
 // error at its centre is exact enough; a wide bin is taken as uniform, with the
 // mean error of rounding, step^2/12. What is saturated counts with its distance.
 func (h *Histogram) squaredError(p Params) float64 {
+	if h.response != nil {
+		return h.responseError(p)
+	}
 	lo32, hi32 := p.Bounds()
 	lo, hi, s := float64(lo32), float64(hi32), float64(p.Scale[0])
 	uniform := s * s / 12
@@ -85,11 +92,50 @@ func (h *Histogram) squaredError(p Params) float64 {
 	return sum
 }
 
+// respond makes errors count as they pass f: its value and slope are tabulated at the centres.
+func (h *Histogram) respond(f func(float64) float64) {
+	h.response = f
+	h.value, h.slope = make([]float64, len(h.Bins)), make([]float64, len(h.Bins))
+	for i, b := range h.Bins {
+		d := max(b.Width, 1e-6)
+		h.value[i] = f(b.Centre)
+		h.slope[i] = (f(b.Centre+d) - f(b.Centre-d)) / (2 * d)
+	}
+}
+
+// responseError is squaredError behind the response: of every code the
+// response is computed once.
+func (h *Histogram) responseError(p Params) float64 {
+	first, last := codes(p.Elem)
+	var table [256]float64
+	s, zero := float64(p.Scale[0]), float64(p.Zero[0])
+	for q := first; q <= last; q++ {
+		table[q-first] = h.response((float64(q) - zero) * s)
+	}
+	lo, hi := float64(first)-zero, float64(last)-zero
+	uniform := s * s / 12
+	var sum float64
+	for i, b := range h.Bins {
+		q := math.RoundToEven(b.Centre / s)
+		d := table[int(min(max(q, lo), hi)-lo)] - h.value[i]
+		r := d * d
+		if b.Width >= s/2 && q >= lo && q <= hi {
+			r = h.slope[i] * h.slope[i] * uniform
+		}
+		sum += float64(b.Count) * r
+	}
+	return sum
+}
+
 // sqnr is the signal to quantization noise ratio in dB under p.
 func (h *Histogram) sqnr(p Params) float64 {
 	var signal float64
-	for _, b := range h.Bins {
-		signal += float64(b.Count) * b.Centre * b.Centre
+	for i, b := range h.Bins {
+		y := b.Centre
+		if h.response != nil {
+			y = h.value[i]
+		}
+		signal += float64(b.Count) * y * y
 	}
 	return 10 * math.Log10(signal/h.squaredError(p))
 }

@@ -122,8 +122,6 @@ func (p *planner) judgeOperands(l *layer) {
 		l.float("the constant is the left operand")
 	case x.Elem() != onnx.Float && x.Elem() != onnx.Undefined:
 		l.float(x.Elem().String() + " activations")
-	case l.weight != nil && l.weight.IsInput():
-		l.float("the weight is also a graph input and may be replaced")
 	case l.weight != nil && l.weight.Const().Type != onnx.Float:
 		l.float(l.weight.Const().Type.String() + " weights")
 	case l.weight == nil && n.Is("Conv", "ConvTranspose"):

@@ -391,11 +391,11 @@ func (p *planner) fusedOutput(n *graph.Node) *graph.Value {
 }
 
 // shareAll makes every reader of a quantized tensor read the dequantized form,
-// but for graph outputs and operators that only ask for the shape.
+// but for graph outputs. Even Shape counts as a reader that hinders fusion.
 func (p *planner) shareAll() {
 	for _, t := range p.tensors {
 		for _, u := range t.value.Uses() {
-			if !u.IsReturn() && !u.Node.Is("Shape", "Size") {
+			if !u.IsReturn() {
 				t.read(u)
 			}
 		}

@@ -335,7 +335,7 @@ func checkNeverFused(s *scope, n *graph.Node) {
 // checkMovementScales finds data movement between pairs of different parameters.
 func checkMovementScales(s *scope, n *graph.Node) {
 	dq := activation(n.In(0))
-	if dq == nil || n.Domain() != "" || !s.profile.Moves(n.Op()) || n.Out(0) == nil {
+	if dq == nil || n.Domain() != "" || !s.profile.Moves(n.Op()) || n.Out(0) == nil || n.Is("Resize") && n.String("mode", "nearest") != "nearest" {
 		return
 	}
 	for _, u := range n.Out(0).Uses() {
