@@ -229,6 +229,9 @@ func foldBehind(env *passes.Env, l *linear, chain []link) int {
 			}
 		}
 	}
+	if name := shiftName(chain); name != "" && result.Def() != l.node {
+		result.Def().SetName(name)
+	}
 	return len(chain)
 }
 
