@@ -154,14 +154,31 @@ func (c *conversion) forwarded(a *onnx.Attribute, as string, t onnx.AttributeTyp
 	for _, d := range f.Proto.AttributeProto {
 		defaulted = defaulted || d.Name == a.RefAttrName
 	}
-	for n := range c.m.All() {
-		calls := n.Domain() == f.Proto.Domain && n.Op() == f.Proto.Name
-		if calls && !defaulted && n.Attr(a.RefAttrName) == nil {
+	for _, n := range c.callers(f) {
+		if !defaulted && n.Attr(a.RefAttrName) == nil {
 			return nil, fmt.Errorf("attribute %s is given by the callers of the function, and %s leaves it out", a.Name, n.Label())
 		}
 	}
 	value := []*onnx.Attribute{{Name: as, Type: t, RefAttrName: a.RefAttrName}}
 	return c.before().OpN("Constant", "", c.hint(a.Name), 1, value).Out(0), nil
+}
+
+// callers are the nodes that call f.
+func (r *raiser) callers(f *graph.Function) []*graph.Node {
+	if r.calls == nil {
+		type name struct{ domain, op, overload string }
+		byName := map[name]*graph.Function{}
+		for _, g := range r.m.Functions {
+			byName[name{g.Proto.Domain, g.Proto.Name, g.Proto.Overload}] = g
+		}
+		r.calls = map[*graph.Function][]*graph.Node{}
+		for n := range r.m.All() {
+			if g := byName[name{n.Domain(), n.Op(), n.Proto().Overload}]; g != nil {
+				r.calls[g] = append(r.calls[g], n)
+			}
+		}
+	}
+	return r.calls[f]
 }
 
 // drop removes an attribute that has no meaning any more.

@@ -89,6 +89,7 @@ type raiser struct {
 	blocked []refusal
 	stuck   map[*graph.Node]bool
 	inits   map[*graph.Graph]map[string]*graph.Value // constants that were added, by content
+	calls   map[*graph.Function][]*graph.Node        // nil until asked for
 }
 
 // refusal says why a node cannot be converted.
