@@ -82,7 +82,9 @@ func BenchmarkOpen(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				m.Close()
+				if err := m.Close(); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

@@ -184,7 +184,7 @@ func (d *decoder) window(s span) Data {
 func (t *Tensor) invalid(what, wanted, found string) *diag.Error {
 	e := diag.New("OP3011", "tensor is invalid: "+what, "tensor", t.label())
 	if wanted != "" {
-		e.With("wanted", wanted, "found", found)
+		e = e.With("wanted", wanted, "found", found)
 	}
 	return e.Hinted("the file is damaged or was written by a faulty program; export the model again")
 }

@@ -122,7 +122,7 @@ func (f *folder) claim(t *Tensor, x external, size int64) (Data, error) {
 	if err != nil {
 		var e *diag.Error
 		if errors.As(err, &e) {
-			e.With("tensor", t.label(), "size", fmt.Sprintf("%d bytes from offset %d", size, x.offset))
+			e = e.With("tensor", t.label(), "size", fmt.Sprintf("%d bytes from offset %d", size, x.offset))
 			if e.Code == "OP3020" && f.opt.allowMissing {
 				return &missing{size, e}, nil
 			}

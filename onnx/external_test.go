@@ -54,7 +54,7 @@ func open(t *testing.T, path string, opts ...onnx.Option) *onnx.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() })
+	t.Cleanup(func() { _ = m.Close() })
 	return m
 }
 
@@ -182,7 +182,7 @@ func TestExternalFromMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	t.Cleanup(func() { _ = m.Close() })
 	if raw, err := m.Graph.Initializer[0].Data.Bytes(); err != nil || raw[7] != 7 {
 		t.Errorf("% x, %v", raw, err)
 	}
@@ -296,7 +296,7 @@ func TestExternalThreshold(t *testing.T) {
 		if _, err := os.Stat(out + ".data"); (err == nil) != c.data {
 			t.Errorf("%+v: data file %v", c.o, err)
 		}
-		os.Remove(out + ".data")
+		_ = os.Remove(out + ".data")
 	}
 }
 
@@ -324,7 +324,7 @@ func TestExternalRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer back.Close()
+		defer func() { _ = back.Close() }()
 		if d := cmp.Diff(m, back, sameModel...); d != "" {
 			t.Fatal(d)
 		}

@@ -62,7 +62,7 @@ func (f *file) unchanged() error {
 func (f *file) changed(now int64) error {
 	e := diag.New("OP3027", "a file became shorter while it was in use", "file", f.path, "wanted", fmt.Sprintf("%d bytes", f.size))
 	if now >= 0 {
-		e.With("found", fmt.Sprintf("%d bytes", now))
+		e = e.With("found", fmt.Sprintf("%d bytes", now))
 	}
 	return e.Hinted("do not write to the input while it is being read; start again")
 }

@@ -75,7 +75,7 @@ func FuzzExternalPath(f *testing.F) {
 		if err != nil {
 			return
 		}
-		defer m.Close()
+		defer func() { _ = m.Close() }()
 		raw, err := m.Graph.Initializer[0].Data.Bytes()
 		if err != nil {
 			return

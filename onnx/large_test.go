@@ -105,7 +105,7 @@ func noOp(in, out string) error {
 	if err != nil {
 		return err
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	return onnx.Save(out, m, onnx.SaveOptions{})
 }
 
@@ -114,12 +114,12 @@ func copyFile(in, out string) error {
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }()
 	dst, err := os.Create(out)
 	if err != nil {
 		return err
 	}
-	defer dst.Close()
+	defer func() { _ = dst.Close() }()
 	if _, err := io.Copy(dst, src); err != nil {
 		return err
 	}
@@ -133,12 +133,12 @@ func same(t *testing.T, a, b string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer fa.Close()
+	defer func() { _ = fa.Close() }()
 	fb, err := os.Open(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer fb.Close()
+	defer func() { _ = fb.Close() }()
 	ba, bb := make([]byte, 1<<20), make([]byte, 1<<20)
 	for {
 		na, erra := io.ReadFull(fa, ba)
@@ -184,7 +184,7 @@ func TestBeyondTwoGiB(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if _, err := f.WriteAt([]byte("0123456789abcdef"), far); err != nil {
 		t.Skipf("no sparse files here: %v", err)
 	}

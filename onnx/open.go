@@ -235,7 +235,7 @@ func explain(err error, b []byte) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) && looksONNX(b) {
 		e := diag.New("OP3002", "the model file is cut short", "place", place)
 		if s.Need > 0 {
-			e.With("missing", fmt.Sprintf("%d bytes", s.Need))
+			e = e.With("missing", fmt.Sprintf("%d bytes", s.Need))
 		}
 		return e.Hinted("download or copy the file again and compare its size or checksum")
 	}

@@ -96,7 +96,7 @@ func Save(path string, m *Model, o SaveOptions) error {
 	if s.tmp, err = os.MkdirTemp(o.TempDir, "."+s.name+".tmp-*"); err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
-	defer os.RemoveAll(s.tmp)
+	defer func() { _ = os.RemoveAll(s.tmp) }() // empty by then, or full of what must not stay
 	if err := s.write(); err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}

@@ -13,7 +13,7 @@ import (
 func syncFolder(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
-		return nil //nolint:nilerr // a folder may be writable and not readable
+		return nil // a folder may be writable and not readable
 	}
 	err = f.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
