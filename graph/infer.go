@@ -126,7 +126,7 @@ func (v *Value) knowledge() infer.Value {
 
 // fixed is Const unless the user may feed another tensor in its place.
 func (v *Value) fixed() *onnx.Tensor {
-	if v.input {
+	if v.input && !v.listed {
 		return nil
 	}
 	return v.Const()
@@ -134,11 +134,10 @@ func (v *Value) fixed() *onnx.Tensor {
 
 // learn joins what the operator computes with what the file declares.
 func (f *inference) learn(v *Value, got infer.Value) {
-	t, ok := refine(v.declared, got.Type)
+	t, ok := infer.Merge(got.Type, v.declared)
 	if !ok {
 		f.report(v.def, diag.New("OP3205", "an inferred type contradicts the declared one",
 			"value", v.name, "declared", v.declared.String(), "inferred", got.Type.String()))
-		t = got.Type
 	}
 	v.typ, v.ints, v.floats = t, got.Ints, got.Floats
 }
@@ -210,10 +209,7 @@ func (f *inference) call(n *Node, fn *Function) {
 
 // assume makes an input of a body what the outer node passes.
 func (v *Value) assume(in infer.Value) {
-	t, ok := refine(v.declared, in.Type)
-	if !ok {
-		t = in.Type
-	}
+	t, _ := infer.Merge(in.Type, v.declared)
 	v.typ, v.ints, v.floats = t, in.Ints, in.Floats
 	if v.ints == nil {
 		v.ints = constInts(in.Const)
@@ -266,16 +262,23 @@ func (b *bodies) infer(attr string, in []infer.Value) ([]infer.Value, error) {
 			v.assume(infer.Value{})
 		}
 	}
-	b.run(g)
+	problems := b.run(g)
 	out := make([]infer.Value, len(g.ret.ins))
 	for i := range out {
 		out[i] = g.ret.In(i).knowledge()
 	}
+	if b.branches() && len(problems) > 0 {
+		return out, problems[0]
+	}
 	return out, nil
 }
 
-// run infers a body; what an earlier run of it reported no longer counts.
-func (b *bodies) run(g *Graph) {
+// branches tells whether the bodies are those of an If. A contradiction in one of them
+// means that it is never taken, which is no fault of the model.
+func (b *bodies) branches() bool { return b.node.Is("If") }
+
+// run infers a body and returns what contradicts; what an earlier run of it reported no longer counts.
+func (b *bodies) run(g *Graph) []error {
 	mark := len(b.f.problems)
 	b.f.graph(g)
 	list := append([]error(nil), b.f.problems[mark:]...)
@@ -283,10 +286,11 @@ func (b *bodies) run(g *Graph) {
 	for i := range b.problems {
 		if b.problems[i].graph == g {
 			b.problems[i].list = list
-			return
+			return list
 		}
 	}
 	b.problems = append(b.problems, bodyProblems{g, list})
+	return list
 }
 
 // finish infers the bodies that the operator's rule did not ask for, and hands the contradictions on.
@@ -302,6 +306,8 @@ func (b *bodies) finish() {
 		}
 	}
 	for _, p := range b.problems {
-		b.f.problems = append(b.f.problems, p.list...)
+		if !b.branches() { // of an If, the operator's rule has judged them
+			b.f.problems = append(b.f.problems, p.list...)
+		}
 	}
 }

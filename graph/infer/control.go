@@ -18,15 +18,16 @@ func ifElse(c *call) error {
 		return errYes
 	}
 	cond, known := c.scalar(0)
+	always, never := errNo != nil || known && cond != 0, errYes != nil || known && cond == 0
 	for i := range c.out {
 		switch {
-		case i >= len(yes) || i >= len(no) || errYes != nil || errNo != nil:
-		case known && cond != 0:
+		case i >= len(yes) || i >= len(no):
+		case always:
 			c.out[i] = variable(yes[i])
-		case known:
+		case never:
 			c.out[i] = variable(no[i])
 		default:
-			c.out[i] = join(yes[i], no[i])
+			c.out[i] = join(variable(yes[i]), variable(no[i]))
 		}
 	}
 	return nil

@@ -2,10 +2,10 @@ package infer
 
 import "github.com/onnxpass/onnxpass/onnx"
 
-// Merge joins what inference found with what the file declares. Inference wins;
-// a declaration fills what it left open, except symbolic names: exporters write one
-// name for sizes that differ. It is false when the two contradict each other in
-// element type, rank or a known size.
+// Merge joins what inference found with what the file declares. Inference wins, in
+// symbols too; a declaration fills what it left open, but never with a symbol:
+// exporters write one name for sizes that differ. It is false when the two contradict
+// each other in element type, rank or a known size.
 func Merge(inferred, declared Type) (Type, bool) {
 	switch {
 	case inferred.Other != nil:
@@ -20,25 +20,40 @@ func Merge(inferred, declared Type) (Type, bool) {
 	if inferred.Elem == onnx.Undefined {
 		inferred.Elem = declared.Elem
 	}
-	s, fits := equalShape(inferred.Shape, unnamed(declared.Shape))
+	s, fits := filled(inferred.Shape, declared.Shape)
 	if fits {
 		inferred.Shape = s
 	}
 	return inferred, ok && fits
 }
 
-// unnamed is a shape without its symbolic names.
-func unnamed(s Shape) Shape {
-	if !s.Ranked {
-		return Shape{}
+// filled is shape a with the known sizes of b where a knows nothing.
+func filled(a, b Shape) (Shape, bool) {
+	switch {
+	case !b.Ranked:
+		return a, true
+	case !a.Ranked:
+		a = dynamic(len(b.Dims))
+	case len(a.Dims) != len(b.Dims):
+		return a, false
 	}
-	dims := make([]Dim, len(s.Dims))
-	for i, d := range s.Dims {
-		if dims[i] = Dynamic(); d.IsStatic() {
+	var dims []Dim // a copy of a.Dims as soon as it differs
+	for i, d := range b.Dims {
+		have := a.Dims[i]
+		switch {
+		case have.IsStatic() && d.IsStatic() && have.Value != d.Value:
+			return a, false
+		case !have.IsStatic() && have.Param == "" && d.IsStatic():
+			if dims == nil {
+				dims = append(dims, a.Dims...)
+			}
 			dims[i] = Static(d.Value)
 		}
 	}
-	return Of(dims...)
+	if dims == nil {
+		dims = a.Dims
+	}
+	return Of(dims...), true
 }
 
 // join is what holds for both of two values, whichever it is at run time.
