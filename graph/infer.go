@@ -55,7 +55,13 @@ type inference struct {
 	// budget bounds the work: bodies of nested loops are inferred several
 	// times at each level, and functions once for every call.
 	budget int
+	// trying is set while a branch is only assumed; see settle.
+	trying bool
+	trials int
 }
+
+// maxTrials bounds the branches that settle tries, each of which infers what follows.
+const maxTrials = 16
 
 type callee struct{ domain, name, overload string }
 
@@ -79,7 +85,84 @@ func newInference(m *Model) *inference {
 func (f *inference) graph(g *Graph) {
 	for n := range g.Nodes() {
 		f.node(n)
+		if !f.trying && f.trials < maxTrials && n.torn() {
+			f.settle(n)
+		}
 	}
+}
+
+// torn tells whether the branches of an If disagree about the rank of an output.
+func (n *Node) torn() bool {
+	if !n.Is("If") || len(n.subs) != 2 {
+		return false
+	}
+	a, b := n.subs[0].graph.ret, n.subs[1].graph.ret
+	for i, v := range n.outs {
+		if v == nil || v.typ.Shape.Ranked || v.typ.Other != nil {
+			continue
+		}
+		x, y := a.In(i), b.In(i)
+		if x != nil && y != nil && x.typ.Shape.Ranked && y.typ.Shape.Ranked {
+			return true
+		}
+	}
+	return false
+}
+
+// settle tries what follows an If with the outputs of either branch. When one of them leads
+// to a contradiction, only the other can have been taken in an execution that ends.
+func (f *inference) settle(n *Node) {
+	f.trying = true
+	f.trials++
+	var fails [2]bool
+	for i, s := range n.subs {
+		f.adopt(n, s.graph)
+		fails[i] = f.contradicted(n)
+	}
+	switch {
+	case fails[0] && !fails[1]:
+		f.adopt(n, n.subs[1].graph)
+	case fails[1] && !fails[0]:
+		f.adopt(n, n.subs[0].graph)
+	default:
+		f.node(n)
+	}
+	f.trying = false
+}
+
+// adopt makes the outputs of an If those of one branch.
+func (f *inference) adopt(n *Node, g *Graph) {
+	for i, v := range n.outs {
+		if out := g.ret.In(i); v != nil && out != nil {
+			v.typ, _ = infer.Merge(out.typ, v.declared)
+			v.ints, v.floats = nil, nil
+		}
+	}
+}
+
+// contradicted infers the nodes of the graph behind n and tells whether a contradiction turns up.
+func (f *inference) contradicted(n *Node) bool {
+	before := f.problems
+	defer func() { f.problems = before }()
+	f.problems = nil
+	for next := n.Next(); next != nil; next = next.Next() {
+		f.node(next)
+		if certain(f.problems) != nil {
+			return true
+		}
+		f.problems = nil
+	}
+	return false
+}
+
+// certain is the first problem that makes an execution fail. A declaration may simply be wrong.
+func certain(problems []error) error {
+	for _, p := range problems {
+		if e := (*diag.Error)(nil); errors.As(p, &e) && e.Code != "OP3205" {
+			return p
+		}
+	}
+	return nil
 }
 
 // node infers one node, its subgraphs included.
@@ -267,8 +350,8 @@ func (b *bodies) infer(attr string, in []infer.Value) ([]infer.Value, error) {
 	for i := range out {
 		out[i] = g.ret.In(i).knowledge()
 	}
-	if b.branches() && len(problems) > 0 {
-		return out, problems[0]
+	if b.branches() {
+		return out, certain(problems)
 	}
 	return out, nil
 }

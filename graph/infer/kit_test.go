@@ -27,7 +27,7 @@ var kitSizes = map[string][2]map[string]int64{
 	"cifar10_resnet20":    {{"N": 2}, {"N": 3}},
 	"cifar10_vit_pgd":     {{"batch_size": 2}, {"batch_size": 3}},
 	"efficientnet_lite0":  {{"N": 1}, {"N": 2}},
-	"nnsplit_en":          {{"batch": 2, "length": 31}, {"batch": 3, "length": 40}},
+	"nnsplit_en":          {{"batch": 2, "length": 30}, {"batch": 3, "length": 40}},
 	"ppocr_cls":           {{"p2o.DynamicDimension.0": 2, "p2o.DynamicDimension.1": 48, "p2o.DynamicDimension.2": 192}, {"p2o.DynamicDimension.0": 1, "p2o.DynamicDimension.1": 48, "p2o.DynamicDimension.2": 160}},
 	"ppocrv4_rec":         {{"p2o.DynamicDimension.0": 1, "p2o.DynamicDimension.1": 320}, {"p2o.DynamicDimension.0": 2, "p2o.DynamicDimension.1": 200}},
 	"silero_vad_v6":       {{"input/0": 1, "input/1": 576, "state/1": 1}, {"input/0": 2, "input/1": 576, "state/1": 2}},
