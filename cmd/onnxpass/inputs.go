@@ -11,6 +11,7 @@ import (
 
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
+	"github.com/onnxpass/onnxpass/passes"
 )
 
 // input is one model that was named on the command line.
@@ -80,7 +81,7 @@ func (a *app) open(path string) (*onnx.Model, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "stdin.onnx")
-	if err := spool(file, a.in); err != nil {
+	if err := spool(file, a.in, mostSpool); err != nil {
 		return nil, err
 	}
 	m, err := onnx.Open(file)
@@ -104,14 +105,14 @@ func named(err error, spoolFile string) error {
 	return err
 }
 
-func spool(path string, in io.Reader) error {
+func spool(path string, in io.Reader, most int64) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(f, io.LimitReader(in, mostSpool+1))
-	if err == nil && n > mostSpool {
-		err = diag.New("OP7001", "standard input is too large for a model", "limit", "2 GiB")
+	n, err := io.Copy(f, io.LimitReader(in, most+1))
+	if err == nil && n > most {
+		err = diag.New("OP7001", "standard input is too large for a model", "limit", passes.Bytes(most))
 	}
 	return errors.Join(err, f.Close())
 }

@@ -10,6 +10,7 @@ func Codes() []Entry {
 	all := slices.Concat(
 		internalCodes,
 		samplesCodes,
+		labelCodes,
 		runtimeCodes,
 		graphCodes,
 		verifyCodes,

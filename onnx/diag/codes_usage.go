@@ -30,3 +30,9 @@ for instance quant:range=percentile,percentile=99.9,prune. An item with "=" belo
 	{"OP2015", "unknown code", `No message carries this code. See: onnxpass explain.`},
 	{"OP2016", "the model and its replacement cannot be the same file", `verify and diff compare two models; both arguments name the same file.`},
 }
+
+// labelCodes are faults in the file of labels: exit 6.
+var labelCodes = []Entry{
+	{"OP6070", "no sample has a label", `None of the samples is named in the file of labels, so no accuracy can be measured. The first column of the file is the sample's name as messages and reports show it, the second its class as a number from 0.`},
+	{"OP6071", "the labels cannot be read", `The file of labels is text with two columns separated by a comma: sample name, class number. A first line without a number is a header.`},
+}
