@@ -3,6 +3,8 @@ package passes
 import (
 	"context"
 	"fmt"
+	"path"
+	"path/filepath"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -105,7 +107,7 @@ func (c *classes) Run(ctx context.Context, in map[string]calib.Array, use func([
 func accuracy(set *calib.Set, labels map[string]int, before, after []int) *Accuracy {
 	var n, a, b int
 	for i := range set.Len() {
-		want, ok := labels[set.Name(i)]
+		want, ok := Label(labels, set.Name(i))
 		if !ok || i >= len(before) || i >= len(after) {
 			continue
 		}
@@ -121,6 +123,14 @@ func accuracy(set *calib.Set, labels map[string]int, before, after []int) *Accur
 		return nil
 	}
 	return &Accuracy{Before: 100 * float64(a) / float64(n), After: 100 * float64(b) / float64(n), Samples: n}
+}
+
+// Label is the class of a sample, by its whole name or by its file's name alone.
+func Label(labels map[string]int, sample string) (class int, ok bool) {
+	if class, ok = labels[sample]; !ok {
+		class, ok = labels[path.Base(filepath.ToSlash(sample))]
+	}
+	return class, ok
 }
 
 func digestOf(s *calib.Set) (string, error) {

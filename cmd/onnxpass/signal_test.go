@@ -22,7 +22,7 @@ func longRun(t *testing.T, dir string) (*exec.Cmd, *bytes.Buffer) {
 	if runtimeLibrary() == "" {
 		t.Skip("needs ONNX Runtime (make runtime)")
 	}
-	cmd := exec.Command(toolPath(t), "-p", "quant", "../../testdata/models/fashion_resnet.onnx",
+	cmd := exec.Command(installed(t), "-p", "quant", "../../testdata/models/fashion_resnet.onnx",
 		"-d", "random", "-n", "4000", "--no-cache", "-o", filepath.Join(dir, "out.onnx"), "--target", "ort", "--min-sqnr", "-200")
 	cmd.Env = append(os.Environ(), "ONNXPASS_ORT_LIB="+runtimeLibrary())
 	var stderr bytes.Buffer
@@ -33,7 +33,17 @@ func longRun(t *testing.T, dir string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, &stderr
 }
 
-// toolPath builds the command once.
+// installed is this test binary in its role as the command.
+func installed(t *testing.T) string {
+	t.Helper()
+	bin, err := exec.LookPath("onnxpass")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// toolPath builds the command as users have it.
 func toolPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "onnxpass-test-")
@@ -79,7 +89,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() || runtimeLibrary() == "" {
 		t.Skip("needs ONNX Runtime (make runtime), and takes seconds")
 	}
-	bin := toolPath(t)
+	bin := installed(t)
 	model := filepath.Join(t.TempDir(), "in.onnx")
 	copyFile(t, "../../testdata/models/fashion_resnet.onnx", model)
 	whole, absent := 0, 0

@@ -212,7 +212,7 @@ func (s *sheet) verification(v *passes.Verification) {
 	if v.Agree != nil {
 		agree = fmt.Sprintf("   same argmax %.1f %%", *v.Agree)
 	}
-	kind := "held-out samples"
+	kind := "samples"
 	if v.Random {
 		kind = "RANDOM samples"
 	}

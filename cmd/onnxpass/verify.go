@@ -140,14 +140,14 @@ func (a *app) verifySamples(ctx context.Context, f *verifyFlags, old *onnx.Model
 	labels, err := readLabels(f.data.labels)
 	if err == nil && labels != nil && !anyLabel(set, labels) {
 		err = diag.New("OP6070", "no sample has a label", "labels", f.data.labels, "first sample", set.Name(0)).
-			Hinted("the first column of the file must name samples as they are in --data")
+			Hinted("the first column of the file must be the names of the sample files")
 	}
 	return set, labels, err
 }
 
 func anyLabel(set *calib.Set, labels map[string]int) bool {
 	for i := range set.Len() {
-		if _, ok := labels[set.Name(i)]; ok {
+		if _, ok := passes.Label(labels, set.Name(i)); ok {
 			return true
 		}
 	}
