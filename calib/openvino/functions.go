@@ -10,7 +10,6 @@ const (
 	getOpenvinoVersion
 	versionFree
 	coreCreate
-	coreFree
 	coreSetProperty
 	coreReadModel
 	coreCompileModel
@@ -48,7 +47,6 @@ var functionNames = [functionCount]string{
 	getOpenvinoVersion:              "ov_get_openvino_version",
 	versionFree:                     "ov_version_free",
 	coreCreate:                      "ov_core_create",
-	coreFree:                        "ov_core_free",
 	coreSetProperty:                 "ov_core_set_property",
 	coreReadModel:                   "ov_core_read_model",
 	coreCompileModel:                "ov_core_compile_model",

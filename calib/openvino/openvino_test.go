@@ -10,8 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -120,6 +123,36 @@ func TestRunAtSeveralShapes(t *testing.T) {
 		}
 		wantCode(t, s.Run(context.Background(), nil, nil), "OP6352", "closed")
 	}
+}
+
+// TestChurn opens, runs and closes sessions on several goroutines, hence
+// threads, under a stream of preemption signals.
+func TestChurn(t *testing.T) {
+	rt, err := Load(library(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	var wg sync.WaitGroup
+	for g := range 2 {
+		wg.Go(func() {
+			for i := range 12 {
+				s, err := rt.Open(context.Background(), identity("Neg"), calib.OpenOptions{Threads: 1 + (g+i)%2})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				err = s.Run(context.Background(), map[string]calib.Array{"x": vector(make([]float32, 1+i%3)...)}, func([]calib.Array) error {
+					runtime.GC()
+					return nil
+				})
+				if err := errors.Join(err, s.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestRefusals(t *testing.T) {

@@ -4,8 +4,12 @@ package openvino
 
 import (
 	"context"
+	"errors"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/onnxpass/onnxpass/calib"
@@ -20,6 +24,9 @@ type Runtime struct {
 	*api
 	*elements
 	version string
+
+	mu    sync.Mutex
+	cores map[int]unsafe.Pointer // by number of threads; see core
 }
 
 var _ calib.Runner = (*Runtime)(nil)
@@ -37,7 +44,7 @@ func Load(path string) (*Runtime, error) {
 	if err != nil {
 		return nil, fail(err)
 	}
-	r := &Runtime{api: a}
+	r := &Runtime{api: a, cores: map[int]unsafe.Pointer{}}
 	if r.version, err = a.version(); err != nil {
 		return nil, fail(err)
 	}
@@ -56,6 +63,34 @@ func (a *api) version() (string, error) {
 	defer a.release(versionFree, unsafe.Pointer(&v))
 	short, _, _ := strings.Cut(runtimelib.GoString(v.build), "-")
 	return short, nil
+}
+
+// core returns the core for a number of threads. Cores are shared by sessions
+// and never freed: the CPU plugin gives the thread that loads it a signal
+// stack, and unmaps it when the last core goes, on whatever thread that
+// happens. A Go thread left with such a stack dies of its next signal.
+func (r *Runtime) core(threads int) (unsafe.Pointer, error) {
+	if threads <= 0 {
+		threads = runtime.NumCPU()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.cores[threads]; c != nil {
+		return c, nil
+	}
+	var c unsafe.Pointer
+	if err := r.call(coreCreate, uintptr(unsafe.Pointer(&c))); err != nil {
+		return nil, err
+	}
+	err := errors.Join(
+		r.setProperty(c, "INFERENCE_PRECISION_HINT", "f32"),
+		r.setProperty(c, "INFERENCE_NUM_THREADS", strconv.Itoa(threads)),
+		r.setProperty(c, "NUM_STREAMS", "1"))
+	if err != nil {
+		return nil, err
+	}
+	r.cores[threads] = c
+	return c, nil
 }
 
 // Name is "openvino" and the version, as in "openvino 2026.4.1".

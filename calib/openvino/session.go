@@ -4,10 +4,7 @@ package openvino
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime"
-	"strconv"
 	"unsafe"
 
 	"github.com/onnxpass/onnxpass/calib"
@@ -20,7 +17,7 @@ import (
 type session struct {
 	rt      *Runtime
 	path    string
-	core    unsafe.Pointer // nil after Close
+	core    unsafe.Pointer // belongs to rt; nil after Close
 	in, out []calib.Port
 	dynamic bool // an input has a dim or rank that is not fixed
 	program *program
@@ -40,7 +37,8 @@ func (r *Runtime) open(ctx context.Context, path string, in, out []string, o cal
 }
 
 func (s *session) load(in, out []string, o calib.OpenOptions) error {
-	if err := s.start(o); err != nil {
+	var err error
+	if s.core, err = s.rt.core(o.Threads); err != nil {
 		return refused(err)
 	}
 	model, err := s.read()
@@ -69,21 +67,6 @@ func refused(err error) error {
 		return nil
 	}
 	return diag.New("OP6350", "OpenVINO refused the model").Wrap(err)
-}
-
-// start makes the core and says how to compile.
-func (s *session) start(o calib.OpenOptions) error {
-	if err := s.rt.call(coreCreate, uintptr(unsafe.Pointer(&s.core))); err != nil {
-		return err
-	}
-	threads := o.Threads
-	if threads <= 0 {
-		threads = runtime.NumCPU()
-	}
-	return errors.Join(
-		s.rt.setProperty(s.core, "INFERENCE_PRECISION_HINT", "f32"),
-		s.rt.setProperty(s.core, "INFERENCE_NUM_THREADS", strconv.Itoa(threads)),
-		s.rt.setProperty(s.core, "NUM_STREAMS", "1"))
 }
 
 // read reads the file; the caller frees the model.
@@ -167,7 +150,6 @@ func (s *session) Outputs() []calib.Port { return s.out }
 // Close frees the session. Closing twice is harmless.
 func (s *session) Close() error {
 	s.program.close(s.rt)
-	s.rt.release(coreFree, s.core)
 	s.program, s.core = nil, nil
 	if s.remove == nil {
 		return nil

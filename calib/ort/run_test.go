@@ -261,6 +261,26 @@ func TestCancellationStopsARun(t *testing.T) {
 	}
 }
 
+func TestCancellationWhileOpening(t *testing.T) {
+	rt := load(t)
+	t.Setenv("TMPDIR", t.TempDir())
+	m := slow(3000, 64)
+	for i := range 20 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i)*5*time.Millisecond)
+		s, err := rt.Open(ctx, m, calib.OpenOptions{Threads: 1})
+		cancel()
+		if err == nil {
+			s.Close()
+		} else if err != context.DeadlineExceeded {
+			t.Fatal(err)
+		}
+	}
+	rt.opening.Wait()
+	if left, _ := os.ReadDir(os.TempDir()); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 func TestRunAfterACancelledOne(t *testing.T) {
 	rt := load(t)
 	const n = 256

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -25,6 +26,7 @@ type Runtime struct {
 	allocator unsafe.Pointer // the library's default allocator; not owned
 	version   string
 	path      string
+	opening   sync.WaitGroup // sessions that are being made, wanted or not
 }
 
 var _ calib.Runner = (*Runtime)(nil)
@@ -100,6 +102,7 @@ func (r *Runtime) start() error {
 
 // Close frees the runtime. Sessions must be closed before.
 func (r *Runtime) Close() error {
+	r.opening.Wait()
 	r.release(releaseMemoryInfo, r.cpu)
 	r.release(releaseEnv, r.env)
 	r.cpu, r.env = nil, nil

@@ -20,21 +20,45 @@ type session struct {
 	rt        *Runtime
 	handle    unsafe.Pointer // OrtSession; nil after Close
 	in, out   []calib.Port
-	inByName  map[string]int
 	inC, outC []unsafe.Pointer // names as C strings, owned by the library's allocator
 	cleanup   func() error     // removes the temporary model; may be nil
 }
 
+// openFile loads a model file. ONNX Runtime cannot be stopped while it does:
+// when ctx ends first, the session is closed behind the caller's back.
 func (r *Runtime) openFile(ctx context.Context, path string, o calib.OpenOptions, optimized string) (*session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	type outcome struct {
+		s   *session
+		err error
+	}
+	done := make(chan outcome, 1)
+	r.opening.Go(func() {
+		s, err := r.load(path, o, optimized)
+		done <- outcome{s, err}
+	})
+	select {
+	case got := <-done:
+		return got.s, got.err
+	case <-ctx.Done():
+		r.opening.Go(func() {
+			if got := <-done; got.err == nil {
+				got.s.Close()
+			}
+		})
+		return nil, ctx.Err()
+	}
+}
+
+func (r *Runtime) load(path string, o calib.OpenOptions, optimized string) (*session, error) {
 	options, err := r.sessionOptions(o, optimized)
 	if err != nil {
 		return nil, refused(path, err)
 	}
 	defer r.release(releaseSessionOptions, options)
-	s := &session{rt: r, inByName: map[string]int{}}
+	s := &session{rt: r}
 	err = r.call(createSession, uintptr(r.env), uintptr(runtimelib.CPath(path)), uintptr(options), uintptr(unsafe.Pointer(&s.handle)))
 	if err != nil {
 		return nil, refused(path, err)
@@ -43,7 +67,7 @@ func (r *Runtime) openFile(ctx context.Context, path string, o calib.OpenOptions
 		s.Close()
 		return nil, err
 	}
-	return s, ctx.Err()
+	return s, nil
 }
 
 // refused wraps the library's text, less its mention of the path, which users
@@ -63,8 +87,7 @@ func (s *session) readPorts(path string) (err error) {
 	if err != nil {
 		return refused(path, err)
 	}
-	for i, p := range s.in {
-		s.inByName[p.Name] = i
+	for _, p := range s.in {
 		if err := calib.Executable("input", p); err != nil {
 			return err
 		}
