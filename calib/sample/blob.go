@@ -50,28 +50,32 @@ func npyBlob(path, name string) (*blob, error) {
 	return b, nil
 }
 
-// arrange puts Fortran order and byte order right on reading.
+// arrange puts byte order and Fortran order right on reading.
 func (b *blob) arrange(h npyHeader) {
-	raw, size := b.read, h.typ.Bits()/8
 	if h.big {
-		b.read = func(off, n int64) ([]byte, error) {
-			data, err := raw(off, n)
-			swap(data, swapSize(h.typ))
-			return data, err
-		}
-		raw = b.read
+		b.read = swapped(b.read, h.typ)
 	}
-	if h.fortran && len(h.dims) > 1 {
-		b.read = whole(func() ([]byte, error) {
-			if h.size > maxSample {
-				return nil, tooLarge(b.name, h.size)
-			}
-			data, err := raw(0, h.size)
-			if err != nil {
-				return nil, err
-			}
-			return fromFortran(data, size, h.dims)
-		})
+	if !h.fortran || len(h.dims) < 2 {
+		return
+	}
+	raw := b.read
+	b.read = whole(func() ([]byte, error) {
+		if h.size > maxSample {
+			return nil, tooLarge(b.name, h.size)
+		}
+		data, err := raw(0, h.size)
+		if err != nil {
+			return nil, err
+		}
+		return fromFortran(data, h.typ.Bits()/8, h.dims)
+	})
+}
+
+func swapped(raw func(off, n int64) ([]byte, error), t onnx.DataType) func(off, n int64) ([]byte, error) {
+	return func(off, n int64) ([]byte, error) {
+		data, err := raw(off, n)
+		swap(data, swapSize(t))
+		return data, err
 	}
 }
 

@@ -196,7 +196,8 @@ func (q *picture) place(in Size) (out Size, r image.Rectangle, err error) {
 	sx, sy := float64(box.W)/float64(in.W), float64(box.H)/float64(in.H)
 	switch q.Fit {
 	case "cover":
-		size = scaled(in, max(sx, sy))
+		// torchvision cuts the longer side down; 1e-9 is for the side that fits exactly.
+		size = Size{int(float64(in.W)*max(sx, sy) + 1e-9), int(float64(in.H)*max(sx, sy) + 1e-9)}
 	case "letterbox":
 		size = scaled(in, min(sx, sy))
 	}
@@ -206,9 +207,12 @@ func (q *picture) place(in Size) (out Size, r image.Rectangle, err error) {
 	if q.Fit != "letterbox" && (size.W < out.W || size.H < out.H) {
 		return out, r, fmt.Errorf("resized to %d x %d it does not fill %d x %d: raise --resize or use letterbox", size.W, size.H, out.W, out.H)
 	}
-	x, y := (out.W-size.W)/2, (out.H-size.H)/2
-	if q.Fit == "letterbox" && q.Anchor == "topleft" {
-		x, y = 0, 0
+	x, y := -half(size.W-out.W), -half(size.H-out.H)
+	if q.Fit == "letterbox" {
+		x, y = (out.W-size.W)/2, (out.H-size.H)/2
+		if q.Anchor == "topleft" {
+			x, y = 0, 0
+		}
 	}
 	return out, image.Rect(x, y, x+size.W, y+size.H), nil
 }
@@ -236,6 +240,9 @@ func (q *picture) target(in Size) Size {
 func scaled(in Size, s float64) Size {
 	return Size{max(1, round(float64(in.W)*s)), max(1, round(float64(in.H)*s))}
 }
+
+// half rounds to even, as torchvision's centre cut.
+func half(n int) int { return int(math.RoundToEven(float64(n) / 2)) }
 
 func round(x float64) int { return int(math.Floor(x + 0.5)) }
 

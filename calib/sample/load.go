@@ -61,9 +61,6 @@ func (l *loader) note(format string, args ...any) {
 }
 
 func (l *loader) set() (*calib.Set, error) {
-	if len(l.samples) == 0 {
-		return nil, diag.New("OP6004", "the data has no samples").Hinted("the leading axis of an array counts samples, and it is 0")
-	}
 	src := &source{samples: l.samples, ports: l.ports, settings: l.settings()}
 	if err := src.batched(); err != nil {
 		return nil, err
@@ -276,11 +273,7 @@ func (l *loader) column(path string, port calib.Port) ([]part, error) {
 
 // parts reads files of one kind for one input.
 func (l *loader) parts(files []entry, k kind, port calib.Port) ([]part, error) {
-	batch := 1
-	if d := port.Shape.Dims; len(d) > 0 && d[0].Value > 1 {
-		batch = int(min(d[0].Value, 1<<16))
-	}
-	files = l.thin(files, batch)
+	files = l.thin(files, batchOf(port))
 	if k == kindPicture {
 		return l.pictures(files, port)
 	}
@@ -456,14 +449,14 @@ func (l *loader) pictures(files []entry, port calib.Port) ([]part, error) {
 
 // rows divides an array into samples.
 func (l *loader) rows(b *blob, port calib.Port) ([]part, error) {
-	perm, dims := []int(nil), b.dims
-	if moves(l.o.Preprocess, port) {
-		perm = permutation(len(dims), l.o.Preprocess.Layout == "nhwc")
-		dims = permute(dims, perm)
-	}
-	lay, ok := lay(dims, port)
+	perm := l.permutation(b.dims, port)
+	lay, ok := lay(permute(b.dims, perm), port)
 	if !ok || typeHint(b.typ, port.Elem, l.o.Preprocess) != "" {
 		return nil, misfit(b, port, l.o.Preprocess)
+	}
+	if lay.rows == 0 || slices.Contains(lay.each, 0) && lay.rows > 1 {
+		return nil, diag.New("OP6004", "the data has no samples", "data", b.name, "found", calib.Array{Type: b.typ, Shape: b.dims}.String()).
+			Hinted("the array has no elements")
 	}
 	if lay.note != "" {
 		l.note("%s: %s", port.Name, lay.note)
@@ -474,29 +467,57 @@ func (l *loader) rows(b *blob, port calib.Port) ([]part, error) {
 	return l.split(b, port, lay, perm), nil
 }
 
-// split makes the parts of an array that fits.
+// permutation of the axes of an array with the given dims; nil where it lies
+// as the model takes it. Where the model's shape does not tell its layout, an
+// array that fits is left alone.
+func (l *loader) permutation(dims []int64, port calib.Port) []int {
+	p := l.o.Preprocess
+	_, known := channelsLast(port.Shape.Dims)
+	_, fits := lay(dims, port)
+	if p.Layout == "" || known && !moves(p, port) || !known && fits {
+		return nil
+	}
+	return permutation(len(dims), p.Layout == "nhwc")
+}
+
+// split makes the parts of an array that fits: of all rows, or, of more than
+// can be needed, of that many spread evenly.
 func (l *loader) split(b *blob, port calib.Port, lay layout, perm []int) []part {
 	size, _ := calib.ByteLen(b.typ, lay.each)
-	parts := make([]part, lay.rows)
+	n := min(lay.rows, int64(l.o.limit()*batchOf(port)))
+	parts := make([]part, n)
 	for i := range parts {
-		parts[i] = part{name: b.name, file: b.file, row: lay.part}
+		row := spread(int64(i), lay.rows, n)
+		p := part{name: b.name, file: b.file, row: lay.part}
 		if lay.rows > 1 {
-			parts[i].name = fmt.Sprintf("%s[%d]", b.name, i)
+			p.name = fmt.Sprintf("%s[%d]", b.name, row)
 		}
-		parts[i].key = parts[i].name
-		parts[i].read = func() (calib.Array, error) {
-			data, err := b.read(int64(i)*size, size)
+		p.key = p.name
+		p.read = func() (calib.Array, error) {
+			data, err := b.read(row*size, size)
 			if err != nil {
 				return calib.Array{}, err
 			}
 			a, err := l.finish(calib.Array{Type: b.typ, Shape: lay.each, Bytes: data}, port, perm)
 			if err != nil {
-				return a, damaged(b.name, err)
+				return a, damaged(p.name, err)
 			}
 			return a, nil
 		}
+		parts[i] = p
 	}
 	return parts
+}
+
+// spread is the i-th of n indices spread evenly over count, without overflow.
+func spread(i, count, n int64) int64 { return i*(count/n) + i*(count%n)/n }
+
+// batchOf is the fixed batch of an input, as far as rows are gathered for it.
+func batchOf(port calib.Port) int {
+	if d := port.Shape.Dims; len(d) > 0 && d[0].Value > 1 {
+		return int(min(d[0].Value, 1<<16))
+	}
+	return 1
 }
 
 // finish brings one sample into the layout, range and type of the input.
@@ -513,7 +534,10 @@ func (l *loader) finish(a calib.Array, port calib.Port, perm []int) (calib.Array
 	}
 	if l.o.Preprocess.scales() && port.Elem.IsFloat() {
 		last, known := channelsLast(port.Shape.Dims)
-		scaled, err := scale(a, l.o.Preprocess, known && last || !known && l.o.Preprocess.Layout == "nhwc")
+		if !known {
+			last = l.o.Preprocess.Layout == "nhwc" && perm == nil
+		}
+		scaled, err := scale(a, l.o.Preprocess, last)
 		if err != nil {
 			return a, err
 		}

@@ -189,10 +189,10 @@ func (p *literal) str() string {
 
 func (p *literal) boolean() bool {
 	p.space()
-	for word, v := range map[string]bool{"True": true, "False": false} {
-		if bytes.HasPrefix(p.s, []byte(word)) {
-			p.s = p.s[len(word):]
-			return v
+	for _, word := range []string{"True", "False"} {
+		if rest, ok := bytes.CutPrefix(p.s, []byte(word)); ok {
+			p.s = rest
+			return word == "True"
 		}
 	}
 	p.fail("lacks True or False")

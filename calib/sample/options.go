@@ -132,5 +132,6 @@ func ParseNumber(s string) (float32, error) {
 }
 
 func bad(what, found, wanted string) error {
-	return diag.New("OP2060", "bad value for a sample option: "+what, "found", found, "wanted", wanted)
+	return diag.New("OP2060", "bad value for a sample option: "+what, "found", found, "wanted", wanted).
+		Hinted("write one of the values it takes")
 }
