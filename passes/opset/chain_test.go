@@ -52,9 +52,8 @@ func TestChains(t *testing.T) {
 		if err := verify.Model(m); err != nil {
 			r.Fatalf("%v in\n%s", err, exported(t, m))
 		}
-		compare(t, rt, before, parse(t, exported(t, m)), samples(t, before, ""), 0)
-		if t.Failed() {
-			r.Fatalf("raised from\n%s", src)
+		if d := compare(t, rt, before, parse(t, exported(t, m)), samples(t, before, ""), 0); d != "" {
+			r.Fatalf("%s: raised from\n%s", d, src)
 		}
 	})
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,7 +89,9 @@ func golden(t *testing.T, rt *ort.Runtime, file string) {
 		if strings.Contains("\n"+string(a.Comment), "\nrounding:") {
 			ulps = 4
 		}
-		compare(t, rt, before, parse(t, got), samples(t, before, section(a, "inputs")), ulps)
+		if d := compare(t, rt, before, parse(t, got), samples(t, before, section(a, "inputs")), ulps); d != "" {
+			t.Error(d)
+		}
 	}
 }
 
@@ -189,31 +193,31 @@ func array(t *testing.T, v *onnx.Tensor) calib.Array {
 	return calib.Array{Type: v.Type, Shape: v.Dims, Bytes: data}
 }
 
-// compare runs both models on one sample.
-func compare(t *testing.T, rt *ort.Runtime, before, after *onnx.Model, in map[string]calib.Array, ulps float64) {
+// compare runs both models on one sample and returns how they differ.
+func compare(t *testing.T, rt *ort.Runtime, before, after *onnx.Model, in map[string]calib.Array, ulps float64) string {
 	t.Helper()
-	same(t, "raised", outputs(t, rt, before, in), outputs(t, rt, after, in), ulps)
+	return difference(outputs(t, rt, before, in), outputs(t, rt, after, in), ulps)
 }
 
-// same compares outputs.
-func same(t *testing.T, what string, want, got []calib.Array, ulps float64) {
-	t.Helper()
+// difference says how outputs differ; empty: they do not.
+func difference(want, got []calib.Array, ulps float64) string {
 	if len(want) != len(got) {
-		t.Fatalf("%s: %d outputs, %d before", what, len(got), len(want))
+		return fmt.Sprintf("%d outputs, %d before", len(got), len(want))
 	}
 	for i, w := range want {
 		g := got[i]
-		if g.Type != w.Type || !equal(g.Shape, w.Shape) {
-			t.Errorf("%s: output %d is %v %v, before %v %v", what, i, g.Type, g.Shape, w.Type, w.Shape)
-		} else if !bytes.Equal(g.Bytes, w.Bytes) && !(distance(t, g, w) <= ulps) {
-			t.Errorf("%s: output %d differs in ONNX Runtime: %v units in the last place", what, i, distance(t, g, w))
+		if g.Type != w.Type || !slices.Equal(g.Shape, w.Shape) {
+			return fmt.Sprintf("output %d is %v %v, before %v %v", i, g.Type, g.Shape, w.Type, w.Shape)
+		}
+		if d := distance(g, w); !bytes.Equal(g.Bytes, w.Bytes) && !(d <= ulps) {
+			return fmt.Sprintf("output %d differs in ONNX Runtime: %v units in the last place", i, d)
 		}
 	}
+	return ""
 }
 
 // distance is the largest difference in units of the last place of the largest element; infinite for other types than float32.
-func distance(t *testing.T, a, b calib.Array) float64 {
-	t.Helper()
+func distance(a, b calib.Array) float64 {
 	x, errX := (&onnx.Tensor{Type: a.Type, Dims: a.Shape, Data: onnx.RawBytes(a.Bytes)}).Float64s()
 	y, errY := (&onnx.Tensor{Type: b.Type, Dims: b.Shape, Data: onnx.RawBytes(b.Bytes)}).Float64s()
 	if errX != nil || errY != nil || a.Type != onnx.Float {
@@ -225,15 +229,6 @@ func distance(t *testing.T, a, b calib.Array) float64 {
 		scale = max(scale, math.Abs(x[i]))
 	}
 	return worst / (scale * 0x1p-23)
-}
-
-func equal(a, b []int64) bool {
-	for i := range a {
-		if len(a) != len(b) || a[i] != b[i] {
-			return false
-		}
-	}
-	return len(a) == len(b)
 }
 
 // outputs runs m with every rewrite of the runtime turned off.
