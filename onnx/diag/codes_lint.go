@@ -67,6 +67,7 @@ var lintCodes = []Entry{
 	{"OP5208", "pair around an operator that is never fused", `ONNX Runtime has no 8-bit kernel for it: the pairs on both sides only cost time and precision.`},
 	{"OP5209", "data movement between different scales", `MaxPool, Reshape, Transpose, Slice and the like run on 8-bit data when both sides have the same scale and zero point; otherwise they run in float between conversions.`},
 	{"OP5210", "pooling between pairs with scales per channel", `QLinearAveragePool and QLinearGlobalAveragePool demand one scale for the tensor; the session fails to load.`},
+	{"OP5212", "8-bit Gemm with a float bias and a float output", `ONNX Runtime fuses such a Gemm to QGemm only when the bias is int32 behind DequantizeLinear with scale s_x * s_w, or absent; otherwise it dequantizes the weight at every run and computes in float. Quantize with --target ort.`},
 
 	{"OP5301", "element type of an initializer is not portable", `At least one of OpenVINO, TensorRT and ONNX Runtime does not read it.`},
 	{"OP5302", "opset outside the portable range", `Opset 7 to 17 is read by every release in use.`},

@@ -1,6 +1,8 @@
 package quant
 
 import (
+	"math"
+
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 )
@@ -20,7 +22,61 @@ func (p *planner) apply() error {
 	for _, t := range p.tensors {
 		p.insertPair(t, params)
 	}
+	for _, l := range p.layers {
+		if l.int8() && p.profile.NeedsIntegerBias(l.node.Op()) {
+			p.integerBias(l)
+		}
+	}
 	return p.model.Main.Sort()
+}
+
+// integerBias stores the bias of a layer with a float output as int32 codes of
+// scale s_x * s_w[c], the form in which the accumulator takes it. A bias that
+// is too large for 32 bits, scaled by beta, or no vector stays as it is.
+func (p *planner) integerBias(l *layer) {
+	n, w := l.node, p.weightOf(l)
+	bias := n.In(2)
+	if bias == nil || bias.Const() == nil || n.Float("alpha", 1) != 1 || n.Float("beta", 1) != 1 || quantizedNext(n.Out(0)) {
+		return
+	}
+	x := p.given[graph.Use{Node: n, Index: 0}][0].root().range_.params
+	codes, scales, ok := biasCodes(bias.Const(), x.Scale[0], w.scale)
+	if !ok {
+		return
+	}
+	g, name, dims := bias.Graph(), bias.Name(), []int64{int64(len(codes))}
+	dq := n.Before().By(passName).OpN("DequantizeLinear", "", name+"_DequantizeLinear", 1, axisAttribute(0),
+		g.Init(name+"_quantized", onnx.From(dims, codes)), g.Init(name+"_scale", onnx.FromFloat32s(dims, scales)),
+		g.Init(name+"_zero_point", onnx.From(dims, make([]int32, len(codes)))))
+	n.SetIn(2, dq.Out(0))
+	removeUnused(bias)
+}
+
+// quantizedNext says whether v goes into QuantizeLinear.
+func quantizedNext(v *graph.Value) bool {
+	next := soleReader(v)
+	return next != nil && next.Is("QuantizeLinear")
+}
+
+// mostBias leaves room in the 32-bit accumulator for the products.
+const mostBias = math.MaxInt32 - 1<<20
+
+// biasCodes are the int32 codes and scales of a bias vector.
+func biasCodes(t *onnx.Tensor, x float32, weights []float32) ([]int32, []float32, bool) {
+	b, err := t.Float32s()
+	if err != nil || len(t.Dims) != 1 || len(b) != len(weights) {
+		return nil, nil, false
+	}
+	codes, scales := make([]int32, len(b)), make([]float32, len(b))
+	for i, f := range b {
+		scales[i] = x * weights[i]
+		c := math.RoundToEven(float64(f) / float64(scales[i]))
+		if !(math.Abs(c) <= mostBias) || scales[i] == 0 {
+			return nil, nil, false
+		}
+		codes[i] = int32(c)
+	}
+	return codes, scales, true
 }
 
 // storedWeight are the initializers of a weight in 8 bits.

@@ -40,9 +40,16 @@ func checkRank(s *scope, v *graph.Value, t *onnx.Tensor) {
 
 // checkEmpty finds constants of shape [0].
 func checkEmpty(s *scope, v *graph.Value, t *onnx.Tensor) {
-	if len(t.Dims) == 1 && t.Dims[0] == 0 {
+	if len(t.Dims) == 1 && t.Dims[0] == 0 && !ignored(v) {
 		s.of(v, "shape [0] is read as a scalar")
 	}
+}
+
+// ignored says whether all readers are inputs of Resize that do not count when they are empty (roi, scales).
+func ignored(v *graph.Value) bool {
+	return !slices.ContainsFunc(v.Uses(), func(u graph.Use) bool {
+		return u.IsReturn() || !u.Node.Is("Resize") || u.Index != 1 && u.Index != 2
+	})
 }
 
 // checkInt4Even finds 4-bit constants with an odd number of elements.

@@ -418,3 +418,13 @@ func checkBranchNames(s *scope, n *graph.Node) {
 		}
 	}
 }
+
+// checkGemmBias finds 8-bit Gemm with a float bias and a float output.
+func checkGemmBias(s *scope, n *graph.Node) {
+	if activation(n.In(0)) == nil || weight(n.In(1)) == nil || n.In(2) == nil || feedsQuantizer(n.Out(0)) {
+		return
+	}
+	if dq := dequantizer(n.In(2)); dq == nil || quantized(dq) != onnx.Int32 {
+		s.at(n, "float bias and float output")
+	}
+}

@@ -17,8 +17,9 @@ func ortRules() []Rule {
 		{"R08", "OP5208", Slow, "no pair around an operator that is never fused (ConvTranspose, ReduceMean, Gelu, LayerNormalization, HardSwish, Tanh, a lone Relu)", "remove the pair", srcORT, eachNode(checkNeverFused)},
 		{"R09", "OP5209", Slow, "data movement has the same scale and zero point on both sides", "use one pair's parameters on both sides", srcORT, eachNode(checkMovementScales)},
 		{"R10", "OP5210", Error, "AveragePool and GlobalAveragePool with a pair on both sides have one scale for the tensor", "use one scale for the tensor", srcR32, eachOp(checkPoolPerChannel, "AveragePool", "GlobalAveragePool")},
-		{"R11", "", Advice, "float biases are converted to int32 by the runtime and do not hinder fusion", "", srcORT, nil},
-		{"R12", "", Advice, "Gemm runs as QGemm and MatMul as MatMulIntegerToFloat without a quantized output", "", srcORT, nil},
+		{"R11", "", Advice, "float biases of operators with a quantized output are converted to int32 by the runtime and do not hinder fusion", "", srcORT, nil},
+		{"R12", "OP5212", Slow, "the bias of an 8-bit Gemm without a quantized output is int32 behind DequantizeLinear, or absent: with a float bias the weight is dequantized at every run", "quantize for target ort", srcR32, eachOp(checkGemmBias, "Gemm")},
+		{"R14", "", Advice, "MatMul runs as MatMulIntegerToFloat without a quantized output", "", srcORT, nil},
 		{"R13", "", Advice, "Concat, pooling, Sigmoid, LeakyRelu and Softmax have 8-bit kernels with own scales on each side", "", srcORT, nil},
 	}, commonRules()...)
 }

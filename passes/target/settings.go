@@ -14,7 +14,7 @@ func (p *Profile) Settings() [][2]string {
 		{"8-bit products", strings.Join(q.Linear, ", ")},
 		{"activations", q.activations()},
 		{"weights", "int8 symmetric per output channel, codes -127..127, stored as initializer + DequantizeLinear"},
-		{"biases", q.Bias.String()},
+		{"biases", q.biases()},
 		{"residual Add", [...]string{"float", "skip input only", "both inputs", "both inputs and the output"}[q.Residual]},
 		{"quantized outputs", orNone(q.Outputs)},
 		{"data movement", strings.Join(q.Movement, ", ")},
@@ -38,6 +38,13 @@ func (q Quantization) activations() string {
 		zero = "asymmetric; zero point 0 for tensors that are never negative"
 	}
 	return q.Signed.String() + " per tensor, " + zero
+}
+
+func (q Quantization) biases() string {
+	if len(q.IntegerBias) == 0 {
+		return q.Bias.String()
+	}
+	return q.Bias.String() + "; int32 for " + strings.Join(q.IntegerBias, ", ") + " without a quantized output"
 }
 
 // String names the limits.

@@ -85,10 +85,11 @@ type Quantization struct {
 
 	Small SmallShapes
 
-	Subgraphs bool          // weights of If, Loop and Scan bodies may be stored in 8 bits
-	Scale     onnx.DataType // element type of scales
-	Bias      onnx.DataType // element type of biases
-	Rest      onnx.DataType // element type the rest of the network runs fastest in
+	Subgraphs   bool          // weights of If, Loop and Scan bodies may be stored in 8 bits
+	Scale       onnx.DataType // element type of scales
+	Bias        onnx.DataType // element type of biases
+	IntegerBias []string      // operators whose bias is int32 behind DequantizeLinear when their output is not quantized
+	Rest        onnx.DataType // element type the rest of the network runs fastest in
 }
 
 // SmallShapes are the sizes below which an 8-bit kernel does not exist or loses. The zero value has no limits.
@@ -138,6 +139,9 @@ func (p *Profile) NeedsOutput(op string) bool { return slices.Contains(p.Quant.O
 
 // Fuses says whether the runtime fuses the activation into the 8-bit operator before it.
 func (p *Profile) Fuses(op string) bool { return slices.Contains(p.Quant.Fused, op) }
+
+// NeedsIntegerBias says whether the operator runs in 8 bits without a quantized output only when its bias is int32.
+func (p *Profile) NeedsIntegerBias(op string) bool { return slices.Contains(p.Quant.IntegerBias, op) }
 
 // Doc is the reference text of the profile: its settings, then every rule with severity and source.
 func (p *Profile) Doc() string {
