@@ -174,37 +174,3 @@ func scatter11(c *conversion) error {
 func scan9(*conversion) error {
 	return errors.New("the body of a Scan of opset 8 sees a batch, that of later versions does not")
 }
-
-// averagePool19 refuses the one case whose meaning the specification moved:
-// ceil_mode with count_include_pad, when a window overhangs the padded input.
-func averagePool19(c *conversion) error {
-	if err := c.reference("ceil_mode", "count_include_pad"); err != nil {
-		return err
-	}
-	if c.n.Int("ceil_mode", 0) == 0 || c.n.Int("count_include_pad", 0) == 0 {
-		return nil
-	}
-	x, ok := shape(c.n.In(0))
-	kernel := c.n.Ints("kernel_shape", nil)
-	if !ok || len(x) != len(kernel)+2 || !fits(x[2:], kernel, c.n.Ints("strides", nil), c.n.Ints("pads", nil)) {
-		return errors.New("ceil_mode with count_include_pad, and windows may overhang the padding")
-	}
-	return nil
-}
-
-// fits says whether the strides reach the end of the padded input exactly.
-func fits(size, kernel, strides, pads []int64) bool {
-	for i, k := range kernel {
-		stride, pad := int64(1), int64(0)
-		if i < len(strides) {
-			stride = strides[i]
-		}
-		if len(pads) == 2*len(kernel) {
-			pad = pads[i] + pads[i+len(kernel)]
-		}
-		if size[i] < 0 || stride < 1 || (size[i]+pad-k)%stride != 0 {
-			return false
-		}
-	}
-	return true
-}

@@ -81,15 +81,16 @@ func below(m *graph.Model, to int64) bool {
 
 // raiser is one conversion in progress.
 type raiser struct {
-	m       *graph.Model
-	from    int64 // version of the main graph at the start
-	to      int64
-	ir      int64 // least IR version of the result
-	changes []Change
-	blocked []refusal
-	stuck   map[*graph.Node]bool
-	inits   map[*graph.Graph]map[string]*graph.Value // constants that were added, by content
-	calls   map[*graph.Function][]*graph.Node        // nil until asked for
+	m        *graph.Model
+	from     int64 // version of the main graph at the start
+	to       int64
+	ir       int64 // least IR version of the result
+	changes  []Change
+	blocked  []refusal
+	stuck    map[*graph.Node]bool
+	enlarges map[*graph.Node]bool                     // what was Upsample
+	inits    map[*graph.Graph]map[string]*graph.Value // constants that were added, by content
+	calls    map[*graph.Function][]*graph.Node        // nil until asked for
 }
 
 // refusal says why a node cannot be converted.
@@ -104,7 +105,7 @@ type refusal struct {
 func convert(ctx context.Context, m *graph.Model, to int64) (*raiser, error) {
 	_ = m.Infer() // types are a help; contradictions are for verification to report
 	r := &raiser{m: m, from: m.Opset(""), to: to, ir: minIR(to),
-		stuck: map[*graph.Node]bool{}, inits: map[*graph.Graph]map[string]*graph.Value{}}
+		stuck: map[*graph.Node]bool{}, enlarges: map[*graph.Node]bool{}, inits: map[*graph.Graph]map[string]*graph.Value{}}
 	byVersion := rules()
 	if err := r.raise(ctx, byVersion, m.Main, r.from, m.SetOpset); err != nil {
 		return r, err

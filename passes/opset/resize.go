@@ -22,6 +22,7 @@ func upsample9(c *conversion) error {
 
 func upsample10(c *conversion) error {
 	c.n.SetOp("Resize", "")
+	c.enlarges[c.n] = true
 	return nil
 }
 
@@ -34,7 +35,7 @@ func resize11(c *conversion) error {
 	}
 	scales := c.n.In(1)
 	if c.n.String("mode", "nearest") == "nearest" {
-		round, err := rounding(scales)
+		round, err := c.rounding(scales)
 		if err != nil {
 			return err
 		}
@@ -49,8 +50,11 @@ func resize11(c *conversion) error {
 // maxRank bounds the number of scales that are looked at.
 const maxRank = 64
 
-// rounding is the nearest_mode for scales.
-func rounding(scales *graph.Value) (string, error) {
+// rounding is the nearest_mode for scales. Those of Upsample are at least 1.
+func (c *conversion) rounding(scales *graph.Value) (string, error) {
+	if c.enlarges[c.n] || grows(c.n) {
+		return "floor", nil
+	}
 	var values []float32
 	t := scales.Const()
 	err := errors.New("not constant")
@@ -72,6 +76,22 @@ func rounding(scales *graph.Value) (string, error) {
 		return "ceil", nil
 	}
 	return "floor", nil
+}
+
+// grows says whether all dimensions are known and none gets smaller. Sizes are
+// rounded down, so then every scale is at least 1.
+func grows(n *graph.Node) bool {
+	in, okIn := shape(n.In(0))
+	out, okOut := shape(n.Out(0))
+	if !okIn || !okOut || len(in) != len(out) {
+		return false
+	}
+	for i, size := range in {
+		if size < 0 || out[i] < size {
+			return false
+		}
+	}
+	return true
 }
 
 // resize13 drops empty roi, scales and sizes, which may be absent now, and

@@ -16,11 +16,12 @@ type rule struct {
 //   - Softmax, LogSoftmax, Hardmax 13: the axis was where the input is
 //     flattened to two dimensions.
 //   - Resize 11: a pixel's position had no half pixel in it.
-//   - AveragePool 19: windows that ceil_mode lets overhang the padding.
 //
-// OneHot 11 counts negative indices from the end, where 9 says that they give
-// a row of off values. It has no rule: ONNX Runtime counts from the end in
-// both versions, and a rule would change what it computes.
+// Two steps have no rule although the specification moved, because ONNX
+// Runtime computes the same in both versions and a rule would change that:
+// OneHot 11 counts negative indices from the end, where 9 asks for a row of
+// off values; AveragePool 19 says how windows count that ceil_mode lets
+// overhang the padding, which was left open.
 var table = []rule{
 	{"Concat", 4, "write the default axis", concat4},
 	{"GlobalLpPool", 2, "p as integer", lpPool2},
@@ -86,7 +87,6 @@ var table = []rule{
 	{"ReduceProd", 18, "axes as input", attrToInput("axes", 1)},
 	{"ReduceSumSquare", 18, "axes as input", attrToInput("axes", 1)},
 	{"Split", 18, "write num_outputs", split18},
-	{"AveragePool", 19, "windows past the padding", averagePool19},
 	{"DFT", 20, "axis as input", dft20},
 	{"GridSample", 20, "rename modes", gridSample20},
 	{"GroupNormalization", 21, "scale and bias per channel", groupNorm21},
