@@ -221,12 +221,12 @@ func TestKitAgreesWithPython(t *testing.T) {
 		return strings.Contains(m, "reject_") || strings.Contains(m, "silero") // OpenVINO cannot read it
 	})
 	p, dir := start(t, "serve"), t.TempDir()
-	py := os.Getenv("ONNXPASS_PYTHON")
+	py := os.Getenv("ONNXPASS_INTEROP_PYTHON")
 	if py == "" {
 		py = "python3"
 	}
 	if exec.Command(py, "-c", "import openvino").Run() != nil {
-		t.Skip("no Python with openvino (set ONNXPASS_PYTHON)")
+		t.Skip("no Python with openvino (set ONNXPASS_INTEROP_PYTHON)")
 	}
 	if out, err := exec.Command(py, append([]string{"testdata/golden.py", dir, "2"}, models...)...).CombinedOutput(); err != nil {
 		t.Fatalf("golden.py: %v\n%s", err, out)

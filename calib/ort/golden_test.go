@@ -40,13 +40,13 @@ func (e entry) array(t *testing.T, dir string) calib.Array {
 // version: only then are the bits comparable.
 func python(t *testing.T, version string) string {
 	t.Helper()
-	p := os.Getenv("ONNXPASS_PYTHON")
+	p := os.Getenv("ONNXPASS_INTEROP_PYTHON")
 	if p == "" {
 		p = "python3"
 	}
 	out, err := exec.Command(p, "-c", "import onnxruntime; print(onnxruntime.__version__)").Output()
 	if err != nil || strings.TrimSpace(string(out)) != version {
-		t.Skipf("no Python with onnxruntime %s (set ONNXPASS_PYTHON)", version)
+		t.Skipf("no Python with onnxruntime %s (set ONNXPASS_INTEROP_PYTHON)", version)
 	}
 	return p
 }
