@@ -70,9 +70,6 @@ func Run(ctx context.Context, job Job) (*Done, error) {
 	w.result = w.done.Result
 	err := w.run(ctx)
 	w.result.Seconds = time.Since(w.start).Seconds()
-	if err == nil && w.Werror && len(w.result.Notes) > 0 {
-		err = werror(w.result.Notes)
-	}
 	return w.done, err
 }
 
@@ -98,6 +95,9 @@ func (w *work) run(ctx context.Context) error {
 		return err
 	}
 	if w.DryRun {
+		if w.Werror && len(w.result.Notes) > 0 {
+			return werror(w.result.Notes)
+		}
 		return nil
 	}
 	return w.finish(ctx)

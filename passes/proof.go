@@ -9,6 +9,7 @@ import (
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
+	"github.com/onnxpass/onnxpass/passes/target"
 )
 
 // prove looks at the new file as its users will: it is opened, checked against
@@ -32,44 +33,61 @@ func (w *work) prove(ctx context.Context, m *onnx.Model) error {
 	w.Gates.numbers(&w.judge, w.result.Verify)
 	w.peerGate()
 	w.result.Gates = w.judge.results
-	return w.judge.err()
+	if err := w.judge.err(); err != nil || !w.Werror || len(w.result.Notes) == 0 {
+		return err
+	}
+	return werror(w.result.Notes)
 }
 
-// lint records what the target finds. Errors that the original does not have fail the run.
+// lint records what the target finds. Errors that the original does not have fail the run, one gate a rule.
 func (w *work) lint(g *graph.Model) error {
 	if w.Target == nil {
 		return nil
 	}
 	w.result.Findings = w.Target.Lint(g)
-	var bad []string
-	for _, f := range w.result.Findings {
-		if f.Severity.Failing() {
-			bad = append(bad, f.String())
-		}
-	}
+	bad := failing(w.result.Findings)
 	if len(bad) == 0 {
 		return nil
 	}
-	if o, err := load(w.Model); err == nil {
-		for _, f := range w.Target.Lint(o) {
-			if f.Severity.Failing() {
-				bad = without(bad, f.String())
-			}
-		}
+	o, err := load(w.Model)
+	if err != nil {
+		return err
 	}
-	for _, b := range bad {
-		w.judge.gate("target", "OP4013", "the new model breaks a rule of "+w.Target.Name, false, "no error", b)
+	old := map[string]int{}
+	for _, f := range failing(w.Target.Lint(o)) {
+		old[f.String()]++
+	}
+	var order []string
+	byRule := map[string][]string{}
+	for _, f := range bad {
+		text := f.String()
+		if old[text] > 0 {
+			old[text]--
+			continue
+		}
+		if byRule[f.Rule] == nil {
+			order = append(order, f.Rule)
+		}
+		byRule[f.Rule] = append(byRule[f.Rule], text)
+	}
+	for _, rule := range order {
+		found := byRule[rule][0]
+		if n := len(byRule[rule]); n > 1 {
+			found += fmt.Sprintf(", and %d more", n-1)
+		}
+		w.judge.gate("target "+w.Target.Name, "OP4013", "the new model breaks rule "+rule+" of target "+w.Target.Name, false, "no error", found)
 	}
 	return nil
 }
 
-func without(list []string, s string) []string {
-	for i, x := range list {
-		if x == s {
-			return append(list[:i:i], list[i+1:]...)
+func failing(list []target.Finding) []target.Finding {
+	var out []target.Finding
+	for _, f := range list {
+		if f.Severity.Failing() {
+			out = append(out, f)
 		}
 	}
-	return list
+	return out
 }
 
 // runs says whether the new model will be run on samples.
@@ -124,7 +142,7 @@ func (w *work) refused(ctx context.Context, cause error) error {
 		return ctx.Err()
 	}
 	var d *diag.Error
-	if errors.As(cause, &d) && d.Exit() == 6 && d.Code < "OP6200" {
+	if errors.As(cause, &d) && d.Exit() == 6 && d.Code < "OP62" {
 		return cause // the samples are at fault
 	}
 	s, err := w.Runner.Open(ctx, w.Model, calib.OpenOptions{Threads: w.Threads})
@@ -146,6 +164,11 @@ const peerSamples = 16
 // leave 16 dB or less.
 const sameNoise = 20
 
+// sameQuality is by how many dB the second runtime may be farther from the
+// original than the first one. Where quantization noise itself is that large,
+// two different roundings of it are no fault.
+const sameQuality = 3
+
 // peer runs the new model in the target's own runtime.
 func (w *work) peer(ctx context.Context, m *onnx.Model) error {
 	if w.Peer == nil {
@@ -162,7 +185,7 @@ func (w *work) peer(ctx context.Context, m *onnx.Model) error {
 		between, err = CompareRunners(ctx, w.Runner, w.Peer, m, m, set, CompareOptions{Threads: w.Threads})
 		if err == nil {
 			check.SQNR, check.Between = against.SQNR, between.SQNR
-			check.Agree = between.SQNR >= sameNoise || against.SQNR >= w.result.Verify.SQNR-3
+			check.Agree = between.SQNR >= sameNoise || against.SQNR >= w.result.Verify.SQNR-sameQuality
 		}
 	}
 	switch {
@@ -202,7 +225,8 @@ func (w *work) peerGate() {
 		w.judge.gate("runtime-check", "OP4007", "the target's own runtime does not run the new model", false, "runs in "+v.Peer.Runtime, v.Peer.Failure)
 	default:
 		w.judge.gate("runtime-check", "OP4007", "two runtimes disagree on the new model", v.Peer.Agree,
-			fmt.Sprintf("%d dB between %s and %s", sameNoise, v.Runtime, v.Peer.Runtime), decibel(v.Peer.Between))
+			fmt.Sprintf("%d dB between %s and %s, or %d dB of SQNR lost", sameNoise, v.Runtime, v.Peer.Runtime, sameQuality),
+			fmt.Sprintf("%s between them, SQNR %s and %s", decibel(v.Peer.Between), decibel(v.SQNR), decibel(v.Peer.SQNR)))
 	}
 }
 

@@ -2,7 +2,6 @@ package observe
 
 import (
 	"math"
-	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -117,8 +116,8 @@ func TestSumIsExactAndOrderIndependent(t *testing.T) {
 			c.Add(v)
 		}
 		b.Merge(c)
-		if a.Value() != b.Value() || !slices.Equal(a.Canonical(), b.Canonical()) || a.Canonical().Value() != a.Value() {
-			t.Fatalf("%v and %v", a.Canonical(), b.Canonical())
+		if a.Value() != b.Value() {
+			t.Fatalf("%v and %v", a.Value(), b.Value())
 		}
 	})
 	s := Sum{}

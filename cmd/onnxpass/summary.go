@@ -199,7 +199,8 @@ func (s *sheet) proof(r *passes.Result) {
 		if !g.Pass {
 			verdict = "FAIL"
 		}
-		s.line("gate", "%s  %s  limit %s  found %s", verdict, g.Gate, g.Limit, g.Found)
+		s.line("gate", "%s  %s  limit %s", verdict, g.Gate, g.Limit)
+		s.line("", "      found %s", g.Found)
 	}
 }
 

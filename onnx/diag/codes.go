@@ -9,21 +9,13 @@ import (
 func Codes() []Entry {
 	all := slices.Concat(
 		internalCodes,
-		samplesCodes,
-		labelCodes,
-		runtimeCodes,
-		graphCodes,
-		verifyCodes,
 		usageCodes,
-		modelCodes,
+		modelCodes, graphCodes, verifyCodes, inferCodes, opsetCodes, textCodes,
 		gateCodes,
-		noteCodes,
 		lintCodes,
-		quantCodes,
+		samplesCodes, labelCodes, runtimeCodes,
 		resourceCodes,
-		opsetCodes,
-		textCodes,
-		cleanupCodes,
+		noteCodes, cleanupCodes, quantCodes,
 	)
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
 	return all

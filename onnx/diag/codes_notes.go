@@ -4,7 +4,6 @@ package diag
 var noteCodes = []Entry{
 	{"OP8001", "the output was not verified", `No samples were given, the runtime library is missing, or --no-verify was set; the new model was checked for structure only. The file's metadata records that.`},
 	{"OP8002", "random samples", `The samples are random numbers (--data random). Ranges measured on them say little about real inputs; use them to try things out, not to ship.`},
-	{"OP8003", "few samples", `Fewer samples than advised were used. The message names how many would be better.`},
 	{"OP8004", "the target's own runtime was not asked", `The target's runtime is not installed, so the file was checked against the target's rules and in ONNX Runtime only. --runtime-check require makes this an error.`},
 	{"OP8005", "passes run in an unusual order", `--keep-order runs the passes as typed although their usual order is another one. The message says why it is.`},
 }

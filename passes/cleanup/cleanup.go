@@ -12,11 +12,8 @@ package cleanup
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 
 	"github.com/onnxpass/onnxpass/graph"
-	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 )
 
@@ -94,36 +91,17 @@ func settle(ctx context.Context, env *passes.Env, limit passes.Size) error {
 	}
 }
 
-// merge adds what one round did to the report: counts of one name are added
-// up, notes of one code are said once.
+// merge adds what one round did to the report.
 func merge(report, round *passes.StepReport, skips bool) {
 	if report == nil {
 		return
 	}
 	report.Plan = append(report.Plan, round.Plan...)
-	for _, n := range round.Notes {
-		if !slices.ContainsFunc(report.Notes, func(m *diag.Error) bool { return m.Code == n.Code }) {
-			report.Notes = append(report.Notes, n)
-		}
-	}
-	for _, f := range round.Facts {
-		addFact(report, f)
-	}
+	report.Notes = append(report.Notes, round.Notes...)
+	report.Facts = append(report.Facts, round.Facts...)
 	if skips {
 		report.Skips = append(report.Skips, round.Skips...)
 	}
-}
-
-func addFact(report *passes.StepReport, f passes.Fact) {
-	for i, have := range report.Facts {
-		a, errA := strconv.Atoi(have.Value)
-		b, errB := strconv.Atoi(f.Value)
-		if have.Name == f.Name && errA == nil && errB == nil {
-			report.Facts[i].Value = strconv.Itoa(a + b)
-			return
-		}
-	}
-	report.Facts = append(report.Facts, f)
 }
 
 // fact records a figure for the summary.

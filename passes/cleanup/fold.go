@@ -321,6 +321,7 @@ func (f *folding) apply() {
 			}
 		}
 	}
+	bytes := int64(0)
 	made := map[*graph.Value]*graph.Value{}
 	frontier := f.frontier(nodes)
 	for _, v := range frontier {
@@ -331,6 +332,9 @@ func (f *folding) apply() {
 		init := v.Graph().Init(v.Name(), t)
 		made[v] = init
 		v.ReplaceUses(init, func(u graph.Use) bool { return !f.resolved[u.Node] })
+		if t.Data != nil {
+			bytes += t.Data.Len()
+		}
 	}
 	removed := 0
 	for i := len(nodes) - 1; i >= 0; i-- {
@@ -350,7 +354,9 @@ func (f *folding) apply() {
 			made[v].Rename(v.Name())
 		}
 	}
-	count(f.env, "nodes folded", removed)
+	if removed > 0 {
+		fact(f.env, "folded", "%s, results of %s", plural(removed, "node"), size(bytes))
+	}
 }
 
 func size(n int64) string {
