@@ -24,7 +24,8 @@ func contentOf(v *Value) (x content, ok bool) {
 		return x, false
 	}
 	if v.Const != nil {
-		return constContent(v.Const)
+		x, ok = constContent(v.Const)
+		return x, ok && v.Shape.holds(x.dims)
 	}
 	if v.Ints == nil && v.Floats == nil {
 		return x, false
@@ -34,6 +35,22 @@ func contentOf(v *Value) (x content, ok bool) {
 		x.dims = []int64{int64(x.len())}
 	}
 	return x, x.len() <= maxContent && count(x.dims) == int64(x.len())
+}
+
+// holds tells whether a shape may be that of a tensor with these dimensions.
+func (s Shape) holds(dims []int64) bool {
+	if !s.Ranked {
+		return true
+	}
+	if len(s.Dims) != len(dims) {
+		return false
+	}
+	for i, d := range s.Dims {
+		if d.IsStatic() && d.Value != dims[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // smallContent is contentOf, but answers with unknown elements for a small

@@ -138,29 +138,24 @@ func (c *call) transposedSizes(w *window, spatial, out []Dim) {
 	extra := c.listOf("output_padding", n, 0)
 	for i, d := range spatial {
 		reach, ok := w.reach(i)
-		switch {
-		case len(extra) != n || !ok || !d.IsStatic() || !within(d.Value, extra[i]):
-			if ok && w.auto == "NOTSET" && w.strides[i] == 1 && len(extra) == n && reach-1+extra[i] == w.pads[i]+w.pads[n+i] {
-				out[i] = d
-			}
-		default:
-			out[i] = w.transposed(i, d.Value, reach, extra[i])
+		if ok && len(extra) == n && within(extra[i]) {
+			out[i] = w.transposed(i, d, reach, extra[i])
 		}
 	}
 }
 
-func (w *window) transposed(i int, d, reach, extra int64) Dim {
-	pads := w.pads[i] + w.pads[len(w.kernel)+i]
+func (w *window) transposed(i int, d Dim, reach, extra int64) Dim {
+	stride, pads := w.strides[i], w.pads[i]+w.pads[len(w.kernel)+i]
 	switch w.auto {
 	case "SAME_UPPER", "SAME_LOWER":
-		if (d-1)*w.strides[i]+extra+reach < d*w.strides[i] {
+		if extra+reach < stride {
 			return Dynamic() // pads would be negative: runtimes differ
 		}
-		return mul(Static(d), Static(w.strides[i]))
+		return size(mul(element(d), Static(stride)))
 	case "VALID":
 		pads = 0
 	}
-	return size(add(mul(Static(d-1), Static(w.strides[i])), Static(extra+reach-pads)))
+	return size(add(mul(element(d), Static(stride)), Static(extra+reach-pads-stride)))
 }
 
 // deformConv has the shape of a Conv.

@@ -48,10 +48,10 @@ func exactDiv(a, b Dim) Dim {
 	if a.IsStatic() && b.IsStatic() && b.Value > 0 && a.Value%b.Value == 0 {
 		return Static(a.Value / b.Value)
 	}
-	if b.Value == 1 {
-		return element(a)
+	if a.IsStatic() || !b.IsStatic() || b.Value == 0 {
+		return Dynamic()
 	}
-	return Dynamic()
+	return ratio(element(a), b)
 }
 
 // gridSample samples at the positions of the grid: [N, C] with the spatial axes of the grid.

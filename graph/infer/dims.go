@@ -40,7 +40,7 @@ func add(a, b Dim) Dim {
 	case b.Value == 0:
 		return a
 	}
-	return Dynamic()
+	return symbolic(a, b, poly.plus)
 }
 
 func sub(a, b Dim) Dim {
@@ -52,7 +52,12 @@ func sub(a, b Dim) Dim {
 	case number(a) && number(b) && b.Value != math.MinInt64:
 		return sum(a.Value, -b.Value)
 	}
-	return Dynamic()
+	return symbolic(a, b, func(p, q poly) (poly, bool) {
+		if q, ok := q.times(poly{{coef: -1}}); ok {
+			return p.plus(q)
+		}
+		return nil, false
+	})
 }
 
 func sum(a, b int64) Dim {
@@ -72,7 +77,7 @@ func mul(a, b Dim) Dim {
 	case b.Value == 1:
 		return a
 	case !number(a) || !number(b):
-		return Dynamic()
+		return symbolic(a, b, poly.times)
 	}
 	p := a.Value * b.Value
 	if p/b.Value != a.Value || p == Unknown {
@@ -90,8 +95,15 @@ func div(a, b Dim) Dim {
 		return Static(a.Value / b.Value)
 	case sameElement(a, b) && b.Value != 0:
 		return Static(1)
+	case !number(b) || b.Value <= 0:
+		return Dynamic()
 	}
-	return Dynamic()
+	return symbolic(a, b, func(p, _ poly) (poly, bool) {
+		if !p.positive() { // truncation and floor differ
+			return nil, false
+		}
+		return p.floorBy(b.Value)
+	})
 }
 
 // mod has the sign of the divisor (Python's rule, attribute fmod = 0).

@@ -163,7 +163,7 @@ func (v *goldenValue) contradicts(got Value, sizes map[string]int64) string {
 		return fmt.Sprintf("shape %s, really %v", got.Shape, v.D)
 	}
 	for i, d := range got.Shape.Dims {
-		n, named := sizes[d.Param]
+		n, named := Evaluate(d.Param, sizes)
 		if d.IsStatic() && d.Value != v.D[i] || !d.IsStatic() && d.Param != "" && (!named || n != v.D[i]) {
 			return fmt.Sprintf("shape %s, really %v", got.Shape, v.D)
 		}
@@ -176,7 +176,7 @@ func (v *goldenValue) contradictsContent(got Value, sizes map[string]int64) stri
 		return ""
 	}
 	for i, e := range got.Ints {
-		n, named := sizes[e.Param]
+		n, named := Evaluate(e.Param, sizes)
 		if number(e) && e.Value != toInt64(v.C[i]) || symbol(e) && (!named || n != toInt64(v.C[i])) {
 			return fmt.Sprintf("content %v, really %v", got.Ints, v.C)
 		}
@@ -240,6 +240,9 @@ func TestGolden(t *testing.T) {
 func TestGoldenPartial(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, g := range readGolden(t) {
+		if strings.HasSuffix(g.Op, "Pool") && g.leavesOpen() {
+			continue // the kernel does not fit the input, which symbolic sizes are taken to rule out
+		}
 		for range 6 {
 			op, sizes := g.op(), map[string]int64{}
 			for i, v := range op.In {
@@ -260,6 +263,12 @@ func TestGoldenPartial(t *testing.T) {
 			}
 		}
 	}
+}
+
+// leavesOpen tells whether full knowledge leaves an output open.
+func (g *golden) leavesOpen() bool {
+	outs, err := Infer(g.op())
+	return err != nil || g.Out[0].open(outs[0])
 }
 
 // hide takes knowledge away from a value. Symbols are named after the size.

@@ -126,7 +126,7 @@ func wrong(v infer.Value, real calib.Array, sizes map[string]int64) string {
 		return fmt.Sprintf("%s, really %s", v.Type, real)
 	}
 	for i, d := range v.Shape.Dims {
-		n, named := sizes[d.Param]
+		n, named := infer.Evaluate(d.Param, sizes)
 		if d.IsStatic() && d.Value != real.Shape[i] || !d.IsStatic() && d.Param != "" && named && n != real.Shape[i] {
 			return fmt.Sprintf("%s, really %s", v.Type, real)
 		}
@@ -135,7 +135,7 @@ func wrong(v infer.Value, real calib.Array, sizes map[string]int64) string {
 		}
 	}
 	for i, e := range v.Ints {
-		n, named := sizes[e.Param]
+		n, named := infer.Evaluate(e.Param, sizes)
 		got := element(real, i)
 		if e.Value != infer.Unknown && e.Value != got || e.Value == infer.Unknown && e.Param != "" && named && n != got {
 			return fmt.Sprintf("content %v, really %d at %d", v.Ints, got, i)

@@ -81,8 +81,8 @@ func maxUnpool(c *call) error {
 	out := slices.Clone(dims)
 	for i, d := range dims[2:] {
 		out[2+i] = Dynamic()
-		if reach, ok := w.reach(i); ok && d.IsStatic() && within(d.Value) {
-			out[2+i] = w.transposed(i, d.Value, reach, 0)
+		if reach, ok := w.reach(i); ok {
+			out[2+i] = w.transposed(i, d, reach, 0)
 		}
 	}
 	c.set(0, Of(out...))

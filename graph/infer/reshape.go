@@ -102,30 +102,14 @@ func quotient(in, out []Dim, kept []int, rest int) (Dim, bool) {
 		}
 	}
 	num, den = cancel(num, den)
-	n, names := factors(num)
-	d, left := factors(den)
+	n, d := product(num), product(den)
 	switch {
-	case len(left) > 0 || !number(d) || d.Value == 0 || !number(n):
+	case d.Value == 0:
 		return Dynamic(), true
-	case len(names) == 1 && n.Value == d.Value:
-		return names[0], true
-	case len(names) > 0:
-		return Dynamic(), true
+	case n.IsStatic() && d.IsStatic():
+		return Static(n.Value / d.Value), n.Value%d.Value == 0
 	}
-	return Static(n.Value / d.Value), n.Value%d.Value == 0
-}
-
-// factors splits dimensions into the product of the known ones and the others.
-func factors(dims []Dim) (known Dim, others []Dim) {
-	known = Static(1)
-	for _, d := range dims {
-		if d.IsStatic() {
-			known = mul(known, d)
-		} else {
-			others = append(others, element(d))
-		}
-	}
-	return known, others
+	return size(ratio(n, d)), true
 }
 
 // cancel removes symbols that stand on both sides.

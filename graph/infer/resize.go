@@ -116,13 +116,25 @@ func scaledDim(d Dim, scale float64) Dim {
 	case scale == 1:
 		return d
 	case !d.IsStatic():
-		return Dynamic()
+		return scaledSymbol(d, scale)
 	}
 	f := float32(d.Value) * float32(scale)
 	if !(f >= 0 && f < 1<<31) {
 		return Dynamic()
 	}
 	return Static(int64(math.Floor(float64(f))))
+}
+
+// scaledSymbol follows the scales that are exact in single precision: whole numbers and
+// their reciprocals that are powers of two.
+func scaledSymbol(d Dim, scale float64) Dim {
+	if n := math.Round(scale); n == scale && n > 0 && n <= 1024 {
+		return size(mul(element(d), Static(int64(n))))
+	}
+	if n := 1 / scale; n == 2 || n == 4 || n == 8 || n == 16 {
+		return size(divDown(element(d), int64(n)))
+	}
+	return Dynamic()
 }
 
 // resizeTo takes the sizes from input 3, with the aspect ratio kept where asked.

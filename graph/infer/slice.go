@@ -356,8 +356,8 @@ func (c *call) parts(d Dim) ([]Dim, error) {
 		n = c.int("num_outputs", n)
 	}
 	if !d.IsStatic() {
-		if n == 1 {
-			return []Dim{element(d)}, nil
+		if n == 1 || n > 0 && n <= maxOutputs && c.Version < 18 {
+			return slices.Repeat([]Dim{ratio(element(d), Static(n))}, int(n)), nil
 		}
 		return nil, nil
 	}

@@ -53,7 +53,9 @@ func (w *window) reach(i int) (int64, bool) {
 	return r.Value + 1, number(r) && within(r.Value)
 }
 
-// size is the number of window positions along axis i of an input of size d.
+// size is the number of window positions along axis i of an input of size d. Symbolic
+// sizes are taken to be large enough for the kernel; a known one that is not is an error
+// of a convolution (false), and unknown for pooling, where runtimes differ.
 //
 //	NOTSET: floor((d + pads - reach) / stride) + 1, or ceil with ceil_mode, where a last
 //	        window that starts in the padding behind the input does not count;
@@ -69,7 +71,7 @@ func (w *window) size(i int, d Dim) (Dim, bool) {
 		case d.IsStatic():
 			return Static(ceilDiv(d.Value, stride)), true
 		}
-		return Dynamic(), true
+		return size(divDown(add(element(d), Static(stride-1)), stride)), true
 	}
 	begin, end := w.pads[i], w.pads[len(w.kernel)+i]
 	if w.auto == "VALID" {
@@ -81,8 +83,10 @@ func (w *window) size(i int, d Dim) (Dim, bool) {
 		return Dynamic(), true
 	case !d.IsStatic() && stride == 1 && begin+end == reach-1:
 		return d, true
-	case !d.IsStatic() || !within(d.Value):
+	case d.IsStatic() && !within(d.Value) || !d.IsStatic() && w.ceil && stride > 1:
 		return Dynamic(), true
+	case !d.IsStatic():
+		return size(add(divDown(add(element(d), Static(begin+end-reach)), stride), Static(1))), true
 	}
 	return w.positions(d.Value, stride, reach, begin, end)
 }
