@@ -52,7 +52,7 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 		return nil
 	}
 	if from < to {
-		env.Report.Fact("opset", "%d -> %d", from, to)
+		env.Report.Fact("ai.onnx", "%d -> %d", from, to)
 	}
 	if !below(env.Model, to) {
 		return nil
