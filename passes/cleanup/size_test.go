@@ -59,7 +59,7 @@ func (b *builder) init(dims []int64, n int) string {
 	return t.Name
 }
 
-// run cleans a model of n nodes and writes it, without a runtime.
+// timed cleans a model of n nodes and writes it, without a runtime.
 func timed(t testing.TB, n int) time.Duration {
 	in := large(n)
 	start := time.Now()
@@ -85,14 +85,20 @@ func timed(t testing.TB, n int) time.Duration {
 	return d
 }
 
-// TestLinear compares two sizes, so that a slow machine does not fail it: ten
-// times the nodes may cost thirty times the time, a quadratic pass would cost a hundred times.
+// TestLinear compares two sizes, so that a slow or busy machine does not fail
+// it: ten times the nodes may cost thirty times the time, a quadratic pass
+// would cost a hundred times. Three attempts must agree.
 func TestLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
-	small, big := timed(t, 10_000), timed(t, 100_000)
-	if big > 30*small && big > 3*time.Second {
-		t.Errorf("10,000 nodes took %v, 100,000 nodes %v", small, big)
+	for attempt := 1; ; attempt++ {
+		small, large := timed(t, 10_000), timed(t, 100_000)
+		if large < 30*small || large < 3*time.Second {
+			return
+		}
+		if attempt == 3 {
+			t.Fatalf("10,000 nodes took %v, 100,000 nodes %v", small, large)
+		}
 	}
 }
