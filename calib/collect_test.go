@@ -54,6 +54,18 @@ func kit(t testing.TB, model, task string) (*graph.Model, []string) {
 	return m, []string{data}
 }
 
+// modelOf is a model with its samples.
+type modelOf struct {
+	model *graph.Model
+	data  []string
+}
+
+func kitModel(t testing.TB, model, task string) modelOf {
+	t.Helper()
+	m, data := kit(t, model, task)
+	return modelOf{m, data}
+}
+
 // activations are the values that a quantizer of convolutions, products and sums asks for.
 func activations(m *graph.Model) []calib.Request {
 	var reqs []calib.Request

@@ -1,6 +1,10 @@
 package observe
 
-import "math"
+import (
+	"encoding/json"
+	"math"
+	"slices"
+)
 
 // Sum is an exact sum of float64: a list of parts that do not overlap, in
 // ascending magnitude (J. R. Shewchuk, Adaptive precision floating-point
@@ -31,6 +35,24 @@ func (s *Sum) Merge(o Sum) {
 	for _, x := range o {
 		s.Add(x)
 	}
+}
+
+// Canonical is the same sum in parts that depend on its value only: the value
+// rounded, the rest rounded, and so on, in ascending magnitude.
+func (s Sum) Canonical() Sum {
+	rest := append(Sum(nil), s...)
+	var parts Sum
+	for v := rest.Value(); v != 0; v = rest.Value() {
+		parts = append(parts, v)
+		rest.Add(-v)
+	}
+	slices.Reverse(parts)
+	return parts
+}
+
+// MarshalJSON writes the canonical parts.
+func (s Sum) MarshalJSON() ([]byte, error) {
+	return json.Marshal([]float64(append(Sum{}, s.Canonical()...)))
 }
 
 // Value is the sum, correctly rounded to the nearest float64 (ties to even).

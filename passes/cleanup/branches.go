@@ -10,7 +10,7 @@ import (
 // Branches replaces If nodes of constant condition by the branch that is taken.
 var Branches = passes.New(passes.Info{
 	Name:    "branches",
-	Summary: "Replace If nodes of constant condition by the branch that is taken",
+	Summary: "replace If nodes of constant condition by the branch that is taken",
 	Doc: `When the condition of an If is a constant, or follows from known shapes, the nodes and initializers of the branch that
 is taken move in front of it and the If goes. Names that are taken get a suffix. Ifs whose condition depends on the input stay.`,
 	Phase: passes.Cleanup,

@@ -12,8 +12,11 @@ package cleanup
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 )
 
@@ -30,7 +33,7 @@ type Options struct {
 // Pass runs the other passes of this package, in order, until nothing changes.
 var Pass = passes.New(passes.Info{
 	Name:    "cleanup",
-	Summary: "Fold constants, drop no-ops, merge scales into weights, remove what is unused",
+	Summary: "fold constants, drop no-ops, merge scales into weights, remove what is unused",
 	Doc: `Runs constants, inputs, then fold, branches and no-ops until they find nothing more, then fold-pad, fold-bn,
 dedupe, common and dce. The model computes the same, to the rounding of its element type; names, order and types of
 inputs and outputs stay (initializers that were listed as inputs are no longer listed).
@@ -91,17 +94,36 @@ func settle(ctx context.Context, env *passes.Env, limit passes.Size) error {
 	}
 }
 
-// merge adds what one round did to the report.
+// merge adds what one round did to the report: counts of one name are added
+// up, notes of one code are said once.
 func merge(report, round *passes.StepReport, skips bool) {
 	if report == nil {
 		return
 	}
 	report.Plan = append(report.Plan, round.Plan...)
-	report.Notes = append(report.Notes, round.Notes...)
-	report.Facts = append(report.Facts, round.Facts...)
+	for _, n := range round.Notes {
+		if !slices.ContainsFunc(report.Notes, func(m *diag.Error) bool { return m.Code == n.Code }) {
+			report.Notes = append(report.Notes, n)
+		}
+	}
+	for _, f := range round.Facts {
+		addFact(report, f)
+	}
 	if skips {
 		report.Skips = append(report.Skips, round.Skips...)
 	}
+}
+
+func addFact(report *passes.StepReport, f passes.Fact) {
+	for i, have := range report.Facts {
+		a, errA := strconv.Atoi(have.Value)
+		b, errB := strconv.Atoi(f.Value)
+		if have.Name == f.Name && errA == nil && errB == nil {
+			report.Facts[i].Value = strconv.Itoa(a + b)
+			return
+		}
+	}
+	report.Facts = append(report.Facts, f)
 }
 
 // fact records a figure for the summary.

@@ -13,7 +13,7 @@ import (
 // Common computes equal expressions once.
 var Common = passes.New(passes.Info{
 	Name:    "common",
-	Summary: "Compute equal expressions once",
+	Summary: "compute equal expressions once",
 	Doc: `Common subexpression elimination: of nodes in one graph with the same operator, attributes and inputs, the first
 stays and the others go. Random operators, nodes with subgraphs or tensor attributes, QuantizeLinear and DequantizeLinear
 (runtimes match them by layer) and operators of unknown domains stay.`,

@@ -11,7 +11,7 @@ import (
 // Constants turns Constant nodes into initializers.
 var Constants = passes.New(passes.Info{
 	Name:    "constants",
-	Summary: "Turn Constant nodes into initializers",
+	Summary: "turn Constant nodes into initializers",
 	Doc: `Some exporters (PaddlePaddle, older PyTorch) keep all weights in Constant nodes, where most tools do not look for
 them. Each becomes an initializer of the same name. Sparse constants and constants that are an output of their graph stay.
 A model of IR version 3 is raised to 4, the first one in which initializers need not be inputs.`,

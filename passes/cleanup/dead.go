@@ -10,7 +10,7 @@ import (
 // Dead removes nodes and initializers that nothing reads.
 var Dead = passes.New(passes.Info{
 	Name:    "dce",
-	Summary: "Remove nodes and initializers that nothing reads",
+	Summary: "remove nodes and initializers that nothing reads",
 	Doc: `Dead code elimination: a node goes when none of its outputs is read, directly or through other dead nodes, and an
 initializer when no node reads it. Nodes of domains that this tool does not know stay, they may have effects of their own.
 Graph inputs and functions stay.`,

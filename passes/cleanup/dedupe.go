@@ -14,7 +14,7 @@ import (
 // Dedupe keeps one of several equal initializers.
 var Dedupe = passes.New(passes.Info{
 	Name:    "dedupe",
-	Summary: "Keep one of several equal initializers",
+	Summary: "keep one of several equal initializers",
 	Doc: `Initializers of equal type, dims and content become one: the first in the graph, or that of an enclosing graph.
 Initializers that are inputs or outputs stay. Content is read only where type and dims occur more than once.`,
 	Phase: passes.Cleanup,

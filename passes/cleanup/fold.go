@@ -23,7 +23,7 @@ type FoldOptions struct {
 // Fold computes what does not depend on the inputs of the model.
 var Fold = passes.New(passes.Info{
 	Name:    "fold",
-	Summary: "Compute what does not depend on the inputs of the model",
+	Summary: "compute what does not depend on the inputs of the model",
 	Doc: `Constant folding. Nodes whose inputs are constants are executed once, all in one session of the runtime, and their
 results become initializers; without a runtime library the common ones are computed here. Shape arithmetic is folded as far
 as shapes are known, also when the tensors themselves are not (Shape of a tensor of fixed size).
@@ -321,7 +321,6 @@ func (f *folding) apply() {
 			}
 		}
 	}
-	bytes := int64(0)
 	made := map[*graph.Value]*graph.Value{}
 	frontier := f.frontier(nodes)
 	for _, v := range frontier {
@@ -332,9 +331,6 @@ func (f *folding) apply() {
 		init := v.Graph().Init(v.Name(), t)
 		made[v] = init
 		v.ReplaceUses(init, func(u graph.Use) bool { return !f.resolved[u.Node] })
-		if t.Data != nil {
-			bytes += t.Data.Len()
-		}
 	}
 	removed := 0
 	for i := len(nodes) - 1; i >= 0; i-- {
@@ -354,9 +350,7 @@ func (f *folding) apply() {
 			made[v].Rename(v.Name())
 		}
 	}
-	if removed > 0 {
-		fact(f.env, "folded", "%s, results of %s", plural(removed, "node"), size(bytes))
-	}
+	count(f.env, "nodes folded", removed)
 }
 
 func size(n int64) string {

@@ -11,7 +11,7 @@ import (
 // FoldBN merges constant scales and shifts into the weights of linear operators.
 var FoldBN = passes.New(passes.Info{
 	Name:    "fold-bn",
-	Summary: "Merge BatchNormalization and constant Mul and Add into weights",
+	Summary: "merge BatchNormalization and constant Mul and Add into weights",
 	Doc: `BatchNormalization in inference mode, and Mul, Div, Add and Sub with a constant that is one number or one number for
 each output channel, become part of the weights and bias of the Conv, ConvTranspose, Gemm or MatMul before them; behind a
 MatMul an Add remains. A BatchNormalization in front of a Conv or Gemm is merged where that is exact: with a shift only when the

@@ -10,7 +10,7 @@ import (
 // FoldPad merges Pad into the convolution behind it.
 var FoldPad = passes.New(passes.Info{
 	Name:    "fold-pad",
-	Summary: "Merge Pad with zeros into the convolution behind it",
+	Summary: "merge Pad with zeros into the convolution behind it",
 	Doc: `A Pad that adds zeros to the spatial axes in front of a Conv becomes part of the convolution's own pads. Pads of the
 batch or channel axis, other modes and values, negative or unknown amounts, and convolutions with auto_pad SAME stay.
 

@@ -10,7 +10,7 @@ import (
 // Inputs takes initializers off the list of graph inputs.
 var Inputs = passes.New(passes.Info{
 	Name:    "inputs",
-	Summary: "Take initializers off the list of graph inputs",
+	Summary: "take initializers off the list of graph inputs",
 	Doc: `Old exporters list every initializer as a graph input as well. Readers must then expect that a caller overrides
 it, so nothing can be folded or quantized. The initializers stay, the entries among the inputs go, and the report names them.
 A model of IR version 3 is raised to 4. Inputs without an initializer keep name, order and type.`,

@@ -12,7 +12,7 @@ import (
 // NoOps removes nodes whose output is their input.
 var NoOps = passes.New(passes.Info{
 	Name:    "no-ops",
-	Summary: "Remove Identity, Dropout and other nodes that change nothing",
+	Summary: "remove Identity, Dropout and other nodes that change nothing",
 	Doc: `Removes Identity, Dropout in inference mode, Cast to the type that the value has, Transpose that keeps the order, Pad
 by nothing, Slice of everything, Tile once, Concat, Sum, Max, Min or Mean of one operand, Reshape, Flatten, Squeeze and Expand
 to the shape that the value has (where inference proves it), and Add 0, Sub 0, Mul 1, Div 1. A node that gives an input, an
