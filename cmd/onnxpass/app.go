@@ -65,7 +65,16 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.runCommand(), a.inspectCommand(), a.checkCommand(), a.verifyCommand(), a.diffCommand(), a.dumpCommand(),
 		a.passesCommand(), a.targetsCommand(), a.runtimeCommand(), a.explainCommand(), a.versionCommand(), hiddenServe())
 	root.AddCommand(topics()...)
+	unsorted(root)
 	return root
+}
+
+// unsorted makes help list flags in the order in which they are declared.
+func unsorted(c *cobra.Command) {
+	c.Flags().SortFlags = false
+	for _, s := range c.Commands() {
+		unsorted(s)
+	}
 }
 
 func (a *app) addGlobalFlags(fs *pflag.FlagSet) {
@@ -73,8 +82,8 @@ func (a *app) addGlobalFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&g.json, "json", false, "one JSON document on stdout instead of text")
 	fs.BoolVarP(&g.quiet, "quiet", "q", false, "print errors only")
 	fs.BoolVarP(&g.verbose, "verbose", "v", false, "say what is done, and list every node that was skipped")
-	fs.Var(newEnum(&g.color, "auto", "auto", "always", "never"), "color-output", "colours in messages: auto, always, never")
-	fs.Var(newEnum(&g.logFormat, "text", "text", "json"), "log-format", "form of log lines on stderr: text, json")
+	fs.Var(newEnum(&g.color, "auto", "auto", "always", "never"), "color-output", "colours in messages")
+	fs.Var(newEnum(&g.logFormat, "text", "text", "json"), "log-format", "form of log lines on stderr")
 	fs.StringVar(&g.ortLib, "ort-lib", "", "the ONNX Runtime library `FILE` to use")
 	fs.StringVar(&g.openvinoLib, "openvino-lib", "", "the OpenVINO C library `FILE` to use")
 	setGroup(fs, "General", "json", "quiet", "verbose", "color-output", "log-format", "ort-lib", "openvino-lib")

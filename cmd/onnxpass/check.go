@@ -38,7 +38,7 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringArrayVar(&f.targets, "target", nil, "check the rules of `NAME` too; repeatable (see: onnxpass targets)")
-	fs.Var(newEnum(&f.failOn, "error", "error", "warning"), "fail-on", "least level of a finding that fails the check: error, warning")
+	fs.Var(newEnum(&f.failOn, "error", "error", "warning"), "fail-on", "least level of a finding that fails the check")
 	fs.StringVar(&f.baseline, "baseline", "", "JSON `FILE` of an earlier check: only new findings count")
 	fs.Var(&sizeFlag{&f.gates.maxSize}, "max-size", "largest file, such as 25MiB")
 	fs.Var(&countFlag{&f.gates.maxMACs}, "max-macs", "most multiply-accumulates, such as 300M")

@@ -58,9 +58,9 @@ type gateFlags struct {
 }
 
 func (f *runFlags) add(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&f.passes, "passes", "p", nil, "passes to run, such as `quant:range=mse,prune` (see: onnxpass passes)")
+	fs.StringArrayVarP(&f.passes, "passes", "p", nil, "passes to run as a `LIST`: quant:range=mse,prune (see: onnxpass passes)")
 	fs.StringVarP(&f.output, "output", "o", "", "`FILE`, DIR/ or - where to write; default MODEL.<passes>.onnx")
-	fs.StringVar(&f.target, "target", "portable", "runtime that will read the file (see: onnxpass targets)")
+	fs.StringVar(&f.target, "target", "portable", "runtime, by `NAME`, that will read the file (see: onnxpass targets)")
 	fs.StringArrayVar(&f.set, "set", nil, "one option of a pass as `PASS.KEY=VAL`; repeatable")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "print the plan, write nothing")
 	fs.BoolVar(&f.keepOrder, "keep-order", false, "run the passes in the order given")
@@ -90,7 +90,7 @@ func (d *dataFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&d.shapes, "shape", nil, "run and count with the shape `IN=1x3x224x224`; repeatable")
 	fs.StringArrayVar(&d.dims, "dim", nil, "the same for a symbolic dimension, as `NAME=SIZE`; repeatable")
 	fs.StringVar(&d.labels, "labels", "", "CSV `FILE` of sample name and class: measures top-1 accuracy")
-	fs.Uint64Var(&d.seed, "seed", 0, "seed of --data random")
+	fs.Uint64Var(&d.seed, "seed", 0, "seed `N` of --data random")
 	setGroup(fs, "Data", "data", "verify-data", "samples", "preset", "resize", "crop", "mean", "std", "scale", "color", "layout", "fit", "filter", "shape", "dim", "labels", "seed")
 }
 

@@ -93,7 +93,10 @@ func flagLine(f *pflag.Flag) string {
 		short = "-" + f.Shorthand + ", "
 	}
 	kind, text := pflag.UnquoteUsage(f)
-	line := fmt.Sprintf("  %s%-26s %s", short, strings.TrimSpace("--"+f.Name+" "+kind), text)
+	if e, ok := f.Value.(*enum); ok {
+		text += ": " + strings.Join(e.choices, ", ")
+	}
+	line := fmt.Sprintf("  %s%-24s %s", short, strings.TrimSpace("--"+f.Name+" "+kind), text)
 	if def := f.DefValue; def != "" && def != "false" && def != "[]" && def != "0" {
 		line += " (" + def + ")"
 	}

@@ -22,7 +22,7 @@ func newEnum(p *string, def string, choices ...string) *enum {
 }
 
 func (e *enum) String() string { return *e.p }
-func (e *enum) Type() string   { return strings.Join(e.choices, "|") }
+func (e *enum) Type() string   { return "KIND" }
 
 func (e *enum) Set(s string) error {
 	for _, c := range e.choices {

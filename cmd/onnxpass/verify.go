@@ -36,8 +36,8 @@ func (a *app) verifyCommand() *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.against, "against", "", "the original `MODEL`")
-	fs.StringVar(&f.target, "target", "portable", "runtime that will read the file")
-	fs.Var(newEnum(&f.runtime, "auto", "auto", "off", "require"), "runtime-check", "run NEW in the target's own runtime too: auto, off, require")
+	fs.StringVar(&f.target, "target", "portable", "runtime, by `NAME`, that will read the file")
+	fs.Var(newEnum(&f.runtime, "auto", "auto", "off", "require"), "runtime-check", "run NEW in the target's own runtime too")
 	fs.IntVarP(&f.threads, "threads", "j", 0, "`N` threads; 0 is all cores")
 	fs.StringArrayVar(&f.reports, "report", nil, "write a report to `[KIND:]FILE`; kinds json, md (appends), junit; repeatable")
 	setGroup(fs, "Most used", "against", "target")
