@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/onnxpass/onnxpass/graph"
@@ -45,10 +46,10 @@ func (p *planner) integerBias(l *layer) {
 		return
 	}
 	g, name, dims := bias.Graph(), bias.Name(), []int64{int64(len(codes))}
-	dq := n.Before().By(passName).OpN("DequantizeLinear", "", name+"_DequantizeLinear", 1, axisAttribute(0),
-		g.Init(name+"_quantized", onnx.From(dims, codes)), g.Init(name+"_scale", onnx.FromFloat32s(dims, scales)),
+	dq := insert(n.Before(), "DequantizeLinear", name, axisAttribute(0),
+		g.Init(name+"_q", onnx.From(dims, codes)), g.Init(name+"_scale", onnx.FromFloat32s(dims, scales)),
 		g.Init(name+"_zero_point", onnx.From(dims, make([]int32, len(codes)))))
-	n.SetIn(2, dq.Out(0))
+	n.SetIn(2, dq)
 	removeUnused(bias)
 }
 
@@ -79,6 +80,18 @@ func biasCodes(t *onnx.Tensor, x float32, weights []float32) ([]int32, []float32
 	return codes, scales, true
 }
 
+// insert adds half of a pair that serves the tensor called name: node
+// NAME_QuantizeLinear with output NAME_q, or NAME_DequantizeLinear with output NAME_dq.
+func insert(at *graph.Cursor, op, name string, attrs []*onnx.Attribute, in ...*graph.Value) *graph.Value {
+	suffix := "_q"
+	if op == "DequantizeLinear" {
+		suffix = "_dq"
+	}
+	n := at.By(passName).OpN(op, "", name+suffix, 1, attrs, in...)
+	n.SetName(name + "_" + op)
+	return n.Out(0)
+}
+
 // storedWeight are the initializers of a weight in 8 bits.
 type storedWeight struct{ codes, scale, zero *graph.Value }
 
@@ -88,29 +101,41 @@ func (p *planner) storeWeight(l *layer, stored map[weightKey]*storedWeight) {
 	w := p.weights[p.key(l)]
 	s := stored[p.key(l)]
 	if s == nil {
-		s = newStored(w, l.weight)
+		s = p.newStored(w, l.weight)
 		stored[p.key(l)] = s
 	}
 	var attrs []*onnx.Attribute
 	if w.axis >= 0 {
 		attrs = axisAttribute(w.axis)
 	}
-	dq := l.node.Before().By(passName).OpN("DequantizeLinear", "", l.weight.Name()+"_DequantizeLinear", 1, attrs, s.codes, s.scale, s.zero)
-	l.node.SetIn(1, dq.Out(0))
+	dq := insert(l.node.Before(), "DequantizeLinear", l.weight.Name(), attrs, s.codes, s.scale, s.zero)
+	l.node.SetIn(1, dq)
 	removeUnused(l.weight)
 }
 
-func newStored(w *weight, v *graph.Value) *storedWeight {
+func (p *planner) newStored(w *weight, v *graph.Value) *storedWeight {
 	g, name := v.Graph(), v.Name()
 	dims := []int64{int64(len(w.scale))}
 	if w.axis < 0 {
 		dims = nil
 	}
 	return &storedWeight{
-		codes: g.Init(name+"_quantized", w.tensor()),
+		codes: g.Init(name+"_q", w.tensor()),
 		scale: g.Init(name+"_scale", onnx.FromFloat32s(dims, w.scale)),
-		zero:  g.Init(name+"_zero_point", onnx.From(dims, make([]int8, len(w.scale)))),
+		zero:  p.zeros(len(w.scale), dims),
 	}
+}
+
+// zeros is the zero point of n channels, one initializer for all weights of that many.
+func (p *planner) zeros(n int, dims []int64) *graph.Value {
+	key := n
+	if dims == nil {
+		key = 0
+	}
+	if p.zero[key] == nil {
+		p.zero[key] = p.model.Main.Init(fmt.Sprintf("zero_point_%d", n), onnx.From(dims, make([]int8, n)))
+	}
+	return p.zero[key]
 }
 
 func axisAttribute(axis int) []*onnx.Attribute {
@@ -143,24 +168,23 @@ func dropInput(v *graph.Value) {
 // moves the planned readers. Tensors of one scale share the initializers.
 func (p *planner) insertPair(t *tensor, params map[*tensor][2]*graph.Value) {
 	root := t.root()
-	q, name := root.range_.params, t.value.Name()
+	params8, name := root.range_.params, t.value.Name()
 	if _, ok := params[root]; !ok {
-		params[root] = p.initParams(q, root.value.Name())
+		params[root] = p.initParams(params8, root.value.Name())
 	}
 	scale, zero := params[root][0], params[root][1]
 	var attrs []*onnx.Attribute
-	if q.PerChannel() {
-		attrs = axisAttribute(q.Axis)
+	if params8.PerChannel() {
+		attrs = axisAttribute(params8.Axis)
 	}
 	at := t.value.Graph().Begin()
 	if t.value.Def() != nil {
 		at = t.value.Def().After()
 	}
-	at.By(passName)
-	quantize := at.OpN("QuantizeLinear", "", name+"_QuantizeLinear", 1, attrs, t.value, scale, zero)
-	dequantize := at.OpN("DequantizeLinear", "", name+"_DequantizeLinear", 1, attrs, quantize.Out(0), scale, zero)
+	q := insert(at, "QuantizeLinear", name, attrs, t.value, scale, zero)
+	dq := insert(at, "DequantizeLinear", name, attrs, q, scale, zero)
 	for _, u := range t.readers {
-		u.Set(dequantize.Out(0))
+		u.Set(dq)
 	}
 }
 

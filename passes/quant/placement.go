@@ -12,6 +12,7 @@ type tensor struct {
 	readers   []graph.Use // which read the dequantized form
 	symmetric bool        // an operand of an attention product or of a transposed convolution
 	repeat    bool        // behind data movement: parameters come from the tensor before it
+	written   bool        // the target fuses the QuantizeLinear into the operator that computes the value
 
 	parent *tensor // of the union-find forest: tensors that share one scale
 	range_ estimate
@@ -362,7 +363,7 @@ func (p *planner) skipInput(n *graph.Node) (int, bool) {
 func (p *planner) placeOutputs() {
 	for _, l := range p.layers {
 		if l.int8() && p.profile.NeedsOutput(l.node.Op()) {
-			p.tensor(p.fusedOutput(l.node))
+			p.tensor(p.fusedOutput(l.node)).written = true
 		}
 	}
 	if p.profile.Quant.Residual != target.ResidualOutput {
@@ -371,7 +372,7 @@ func (p *planner) placeOutputs() {
 	for n := range p.model.Main.Nodes() {
 		if p.wanted[graph.Use{Node: n, Index: 0}] && p.isResidual(n) {
 			if out := p.fusedOutput(n); !out.IsOutput() {
-				p.tensor(out)
+				p.tensor(out).written = true
 			}
 		}
 	}
@@ -390,10 +391,14 @@ func (p *planner) fusedOutput(n *graph.Node) *graph.Value {
 	return next.Out(0)
 }
 
-// shareAll makes every reader of a quantized tensor read the dequantized form,
-// but for graph outputs. Even Shape counts as a reader that hinders fusion.
+// shareAll makes every reader of a tensor that an 8-bit operator writes read
+// the dequantized form, but for graph outputs: a reader in between, even Shape,
+// hinders fusion. Other tensors stay in float for those who did not ask.
 func (p *planner) shareAll() {
 	for _, t := range p.tensors {
+		if !t.written {
+			continue
+		}
 		for _, u := range t.value.Uses() {
 			if !u.IsReturn() {
 				t.read(u)

@@ -15,7 +15,7 @@ func (p *planner) report() {
 		r = &passes.StepReport{}
 		p.env.Report = r
 	}
-	var done, all, layers int
+	var done, stored, all int
 	var int8MACs, allMACs float64
 	for _, l := range p.layers {
 		entry := p.layerReport(l)
@@ -30,7 +30,9 @@ func (p *planner) report() {
 		if l.int8() {
 			done++
 		}
-		layers++
+		if l.reason == "" && l.stored {
+			stored++
+		}
 		r.Layers = append(r.Layers, entry)
 		p.planEntry(l)
 	}
@@ -40,6 +42,12 @@ func (p *planner) report() {
 		}
 	}
 	r.Fact("layers in INT8", "%d of %d", done, all)
+	if stored > 0 {
+		r.Fact("weights stored in INT8, computed in float", "%d", stored)
+	}
+	if done+stored == 0 && all > 0 {
+		p.env.Note("OP8042", "no layer was quantized").Hinted("the reasons are in the report, and with -v")
+	}
 	if allMACs > 0 {
 		r.Fact("INT8 share of MACs", "%.1f %%", 100*int8MACs/allMACs)
 	}

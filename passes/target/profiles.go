@@ -13,7 +13,7 @@ func profiles() []*Profile {
 func movement(extra ...string) []string {
 	return append([]string{
 		"MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Resize",
-		"DepthToSpace", "SpaceToDepth", "Identity", "Split", "Pad",
+		"DepthToSpace", "SpaceToDepth", "Identity", "Pad",
 	}, extra...)
 }
 
@@ -30,7 +30,7 @@ func openvino() *Profile {
 			ZeroPoint:  Any,
 			PerChannel: []string{"DepthwiseConv"},
 			Residual:   ResidualBoth,
-			Movement:   movement("Concat"),
+			Movement:   movement("Concat", "Split"),
 			Concat:     ConcatJoin,
 			Attention:  AttentionScores,
 			Subgraphs:  true,
@@ -62,7 +62,7 @@ func tensorrt() *Profile {
 			Unsigned:    onnx.Int8,
 			ZeroPoint:   ZeroOnly,
 			Residual:    ResidualSkip,
-			Movement:    movement("Concat"),
+			Movement:    movement("Concat", "Split"),
 			ChannelPad:  true,
 			Concat:      ConcatJoin,
 			Attention:   AttentionBoth,
@@ -131,10 +131,9 @@ func portable() *Profile {
 			Unsigned:  onnx.Int8,
 			ZeroPoint: ZeroOnly,
 			Residual:  ResidualSkip,
-			Movement:  movement("Concat"),
-			Concat:    ConcatJoin,
+			Movement:  movement(),
+			Concat:    ConcatOwn,
 			Attention: AttentionFloat,
-			Small:     SmallShapes{MatMul: 16, GEMV: true, Channels: 16, Multiple: 8},
 			Scale:     onnx.Float,
 			Bias:      onnx.Float,
 			Rest:      onnx.Float,

@@ -74,7 +74,7 @@ type Quantization struct {
 	Residual    Residual
 	Outputs     []string // operators that run in 8 bits only when their output is quantized too
 	Fused       []string // activations that the runtime fuses between such an operator and the QuantizeLinear
-	ShareAll    bool     // every reader of a quantized tensor reads the dequantized one
+	ShareAll    bool     // every reader of a tensor that an 8-bit operator writes reads the dequantized one
 	RepeatPairs bool     // data movement needs a pair on both sides, with equal parameters
 	Movement    []string // data movement operators that run on 8-bit data
 	ChannelPad  bool     // a Pad of channels counts as data movement
