@@ -77,24 +77,70 @@ func (m *Moments) reduce(l *lanes) {
 	}
 }
 
+// block is a number of elements, a multiple of 8, that stays in the cache
+// while scanGo passes over it four times.
+const block = 2048
+
 // scanGo is the portable kernel. Lanes marked bad hold nothing of use otherwise.
 func scanGo(x []float32, l *lanes) {
-	for i, v := range x {
-		j := i & 7
-		d := float64(v)
-		l.sum[j] += d
-		l.squares[j] += d * d
-		if v < l.min[j] {
-			l.min[j] = v
+	for len(x) >= 8 {
+		n := min(len(x)&^7, block)
+		for j := 0; j < 8; j += 2 {
+			scanPair(x[:n], j, l)
 		}
-		if v > l.max[j] {
-			l.max[j] = v
-		}
-		if v == 0 {
-			l.zeros[j]++
-		}
-		l.bad[j] |= math.Float32bits(v - v)
+		x = x[n:]
 	}
+	for j, v := range x {
+		scanOne(v, j, l)
+	}
+}
+
+// scanPair adds elements to lanes j and j+1 only, so that accumulators stay in
+// registers. len(x) is a multiple of 8.
+func scanPair(x []float32, j int, l *lanes) {
+	sum0, sum1, sq0, sq1 := l.sum[j], l.sum[j+1], l.squares[j], l.squares[j+1]
+	lo0, lo1, hi0, hi1 := l.min[j], l.min[j+1], l.max[j], l.max[j+1]
+	zeros0, zeros1, bad := uint32(l.zeros[j]), uint32(l.zeros[j+1]), l.bad[j]
+	for i := j; i+1 < len(x); i += 8 {
+		a, b := x[i], x[i+1]
+		d, e := float64(a), float64(b)
+		sum0 += d
+		sum1 += e
+		sq0 += d * d
+		sq1 += e * e
+		if a < lo0 {
+			lo0 = a
+		}
+		if b < lo1 {
+			lo1 = b
+		}
+		if a > hi0 {
+			hi0 = a
+		}
+		if b > hi1 {
+			hi1 = b
+		}
+		zeros0 += isZero(a)
+		zeros1 += isZero(b)
+		bad |= math.Float32bits(a-a) | math.Float32bits(b-b)
+	}
+	l.sum[j], l.sum[j+1], l.squares[j], l.squares[j+1] = sum0, sum1, sq0, sq1
+	l.min[j], l.min[j+1], l.max[j], l.max[j+1] = lo0, lo1, hi0, hi1
+	l.zeros[j], l.zeros[j+1], l.bad[j] = int32(zeros0), int32(zeros1), bad
+}
+
+func scanOne(v float32, j int, l *lanes) {
+	d := float64(v)
+	l.sum[j] += d
+	l.squares[j] += d * d
+	if v < l.min[j] {
+		l.min[j] = v
+	}
+	if v > l.max[j] {
+		l.max[j] = v
+	}
+	l.zeros[j] += int32(isZero(v))
+	l.bad[j] |= math.Float32bits(v - v)
 }
 
 // scanMixed reduces data with NaN or infinities, which are counted and left out.

@@ -161,24 +161,29 @@ func (q *picture) bring(img image.Image) (*image.RGBA, error) {
 		g := uint8(math.Round(float64(min(max(q.Pad, 0), 255))))
 		draw.Draw(dst, dst.Bounds(), image.NewUniform(color.RGBA{g, g, g, 255}), image.Point{}, draw.Src)
 	}
-	if place.Size() == b.Size() {
-		draw.Draw(dst, place, img, b.Min, draw.Src)
-		return dst, nil
-	}
-	scaler(q.Filter).Scale(dst, place, img, b, draw.Src, nil)
+	q.resize(dst, place, img)
 	return dst, nil
 }
 
-func scaler(name string) draw.Interpolator {
-	switch name {
-	case "nearest":
-		return draw.NearestNeighbor
-	case "linear":
-		return draw.ApproxBiLinear
-	case "bicubic":
-		return draw.CatmullRom
+// resize draws the picture at place, cut to dst.
+func (q *picture) resize(dst *image.RGBA, place image.Rectangle, img image.Image) {
+	b := img.Bounds()
+	k := triangle
+	switch {
+	case place.Size() == b.Size():
+		draw.Draw(dst, place, img, b.Min, draw.Src)
+		return
+	case q.Filter == "nearest":
+		draw.NearestNeighbor.Scale(dst, place, img, b, draw.Src, nil)
+		return
+	case q.Filter == "linear":
+		draw.ApproxBiLinear.Scale(dst, place, img, b, draw.Src, nil)
+		return
+	case q.Filter == "bicubic":
+		k = cubic
 	}
-	return draw.BiLinear
+	shown := dst.Bounds().Intersect(place)
+	resample(dst, shown.Min, toRGBA(img), Size{place.Dx(), place.Dy()}, shown.Sub(place.Min), k)
 }
 
 // place is the size of the result and where in it the whole resized picture

@@ -22,15 +22,14 @@ const maxSide = 1 << 14
 //
 // # Resizing
 //
-// "bilinear" and "bicubic" widen their kernel when they shrink a picture, as
-// Pillow and torchvision do (bicubic is the Catmull-Rom spline, a = -0.5, in
-// both); results differ from Pillow's by rounding, usually at most one level
-// of 255, because Pillow rounds between its two passes. "linear" samples 2x2
-// pixels without that widening, as OpenCV's INTER_LINEAR. "nearest" is the
-// pixel at the centre. JPEG files decode to slightly different levels in
-// different libraries (chroma upsampling); that difference is larger than
-// the one between filters. Orientation tags (EXIF) are not applied and
-// transparency is dropped, as in Pillow.
+// "bilinear" and "bicubic" are Pillow's filters of these names, to the bit:
+// shrinking widens the kernel (torchvision's antialias), bicubic is the cubic
+// convolution with a = -0.5. "linear" samples 2x2 pixels without widening, as
+// OpenCV's INTER_LINEAR, up to rounding. "nearest" takes the pixel at the
+// centre. JPEG files decode to levels that differ by a few of 255 from those
+// of libjpeg (no smooth chroma upsampling), which no filter undoes.
+// Orientation tags (EXIF) are not applied and transparency is dropped, as in
+// Pillow.
 type Preprocess struct {
 	Preset string // name of the preset this started from, for the report
 
