@@ -24,7 +24,6 @@ func Import(m *onnx.Model) (*Model, error) {
 	if out.Main, err = importRoot(out, nil, m.Graph); err != nil {
 		return nil, err
 	}
-	out.Main.markListed(m.IRVersion)
 	for _, f := range m.Functions {
 		fn, err := importFunction(out, f)
 		if err != nil {
@@ -40,18 +39,6 @@ func Import(m *onnx.Model) (*Model, error) {
 func importRoot(m *Model, fn *Function, p *onnx.Graph) (*Graph, error) {
 	im := importer{model: m, fn: fn, family: newFamily(len(p.Node) + len(p.Initializer))}
 	return im.graph(p, nil, 0)
-}
-
-// markListed finds the initializers that are inputs by habit: up to IR version 3 all had to be,
-// and old exporters went on listing every one. Only a file that lists some means them to be fed.
-func (g *Graph) markListed(ir int64) {
-	all := true
-	for _, v := range g.inits {
-		all = all && v.input
-	}
-	for _, v := range g.inits {
-		v.listed = v.input && (all || ir < 4)
-	}
 }
 
 func importFunction(m *Model, p *onnx.Function) (*Function, error) {

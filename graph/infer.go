@@ -204,15 +204,7 @@ func known(n *Node) []*infer.Value {
 }
 
 func (v *Value) knowledge() infer.Value {
-	return infer.Value{Type: v.typ, Const: v.fixed(), Ints: v.ints, Floats: v.floats}
-}
-
-// fixed is Const unless the user may feed another tensor in its place.
-func (v *Value) fixed() *onnx.Tensor {
-	if v.input && !v.listed {
-		return nil
-	}
-	return v.Const()
+	return infer.Value{Type: v.typ, Const: v.Const(), Ints: v.ints, Floats: v.floats}
 }
 
 // learn joins what the operator computes with what the file declares.

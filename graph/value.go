@@ -21,7 +21,6 @@ type Value struct {
 
 	typ      Type // what is known
 	declared Type // what the file or SetType says
-	listed   bool // an input only because the file lists all initializers as inputs
 	ints     []Dim
 	floats   []float64
 	retyped  bool // declared differs from the file's entries

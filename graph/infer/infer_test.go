@@ -1,9 +1,12 @@
 package infer
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/onnx/schema"
 )
 
@@ -118,5 +121,40 @@ func TestRulesAreMany(t *testing.T) {
 	}
 	if standard < 190 {
 		t.Errorf("%d standard operators have rules", standard)
+	}
+}
+
+func TestContradictions(t *testing.T) {
+	for _, c := range []struct {
+		code, text string
+		op         *Op
+	}{
+		{"OP3201", "inner dimensions of the product differ", op("MatMul", 13, []*Value{tensor(2, 3), tensor(4, 5)}, 1)},
+		{"OP3201", "channels do not fit the weight", op("Conv", 11, []*Value{tensor(1, 4, 8, 8), tensor(8, 3, 3, 3)}, 1)},
+		{"OP3201", "larger than the padded input", op("Conv", 11, []*Value{tensor(1, 3, 2, 8), tensor(8, 3, 3, 3)}, 1)},
+		{"OP3201", "do not broadcast", op("Add", 13, []*Value{tensor(2, 3), tensor(2)}, 1)},
+		{"OP3201", "elements do not fit the new shape", op("Reshape", 13, []*Value{tensor(2, 3), numbers(4, -1)}, 1)},
+		{"OP3201", "inputs differ beside axis 1", op("Concat", 13, []*Value{tensor(2, 3), tensor(3, 3)}, 1, "axis", 1)},
+		{"OP3201", "not of size 1", op("Squeeze", 11, []*Value{tensor(2, 3)}, 1, "axes", []int64{1})},
+		{"OP3203", "wanted rank 3", op("LSTM", 14, []*Value{tensor(2, 3)}, 1)},
+		{"OP3204", "an axis from -2 to 1", op("Gather", 13, []*Value{tensor(2, 3), numbers(0)}, 1, "axis", 2)},
+		{"OP3204", "an axis from -2 to 1", op("Concat", 13, []*Value{tensor(2, 3)}, 1, "axis", 2)},
+		{"OP3204", "a step is zero", op("Slice", 13, []*Value{tensor(9), numbers(0), numbers(5), numbers(0), numbers(0)}, 1)},
+		{"OP3204", "not positive", op("MaxPool", 12, []*Value{tensor(1, 3, 8)}, 1, "kernel_shape", []int64{0})},
+	} {
+		_, err := Infer(c.op)
+		var e *diag.Error
+		if !errors.As(err, &e) || e.Code != c.code || !strings.Contains(e.Error(), c.text) {
+			t.Errorf("%s: %v, %s with %q expected", c.op.Type, err, c.code, c.text)
+		}
+	}
+}
+
+func TestReferredAttributesLeaveOpen(t *testing.T) {
+	o := op("Concat", 13, []*Value{tensor(2, 3), tensor(2, 3)}, 1, "axis", 0)
+	o.Attr("axis").RefAttrName = "outer"
+	out, err := Infer(o)
+	if err != nil || out[0].Type.String() != "float [...]" {
+		t.Errorf("%s, %v", out[0].Type, err)
 	}
 }

@@ -4,8 +4,6 @@ var inferCodes = []Entry{
 	{"OP3201", "shapes contradict each other", `Two dimensions that an operator needs to agree differ (for instance the inner
 dimensions of a MatMul), or a shape cannot hold the elements it is given. The model fails in every runtime. Check the
 exporter, and whether the model was edited by hand; the message names the operator and both shapes.`},
-	{"OP3202", "element types contradict each other", `An operator gets element types that it cannot work on, so that the type of its
-output cannot exist. Check the exporter; a Cast may be missing.`},
 	{"OP3203", "a tensor has the wrong rank", `An operator needs a tensor of another number of dimensions than it gets.`},
 	{"OP3204", "an attribute or a constant operand is out of range", `An axis lies outside the tensor, a stride is not positive, or a
 list has the wrong length. The operator is defined for no execution.`},
