@@ -21,12 +21,11 @@ func ifElse(c *call) error {
 	always, never := errNo != nil || known && cond != 0, errYes != nil || known && cond == 0
 	for i := range c.out {
 		switch {
-		case i >= len(yes) || i >= len(no):
-		case always:
+		case always && i < len(yes):
 			c.out[i] = variable(yes[i])
-		case never:
+		case never && i < len(no):
 			c.out[i] = variable(no[i])
-		default:
+		case !always && !never && i < len(yes) && i < len(no):
 			c.out[i] = join(variable(yes[i]), variable(no[i]))
 		}
 	}
