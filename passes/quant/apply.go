@@ -13,7 +13,7 @@ const passName = "quant"
 
 // apply edits the model as planned.
 func (p *planner) apply() error {
-	stored := map[weightKey]*storedWeight{}
+	stored := map[storedKey]*storedWeight{}
 	for _, l := range p.layers {
 		if l.reason == "" && l.weight != nil {
 			p.storeWeight(l, stored)
@@ -92,17 +92,24 @@ func insert(at *graph.Cursor, op, name string, attrs []*onnx.Attribute, in ...*g
 	return n.Out(0)
 }
 
+// storedKey is a stored form in the graph of its reader: ONNX Runtime does not
+// load DequantizeLinear in a body over an initializer of the outer graph.
+type storedKey struct {
+	weightKey
+	graph *graph.Graph
+}
+
 // storedWeight are the initializers of a weight in 8 bits.
 type storedWeight struct{ codes, scale, zero *graph.Value }
 
 // storeWeight makes the layer read its weight through DequantizeLinear, and
 // removes the float weight when nobody reads it any more.
-func (p *planner) storeWeight(l *layer, stored map[weightKey]*storedWeight) {
-	w := p.weights[p.key(l)]
-	s := stored[p.key(l)]
+func (p *planner) storeWeight(l *layer, stored map[storedKey]*storedWeight) {
+	w, key := p.weights[p.key(l)], storedKey{p.key(l), l.node.Graph()}
+	s := stored[key]
 	if s == nil {
-		s = p.newStored(w, l.weight)
-		stored[p.key(l)] = s
+		s = p.newStored(w, l.weight, l.node.Graph())
+		stored[key] = s
 	}
 	var attrs []*onnx.Attribute
 	if w.axis >= 0 {
@@ -113,8 +120,8 @@ func (p *planner) storeWeight(l *layer, stored map[weightKey]*storedWeight) {
 	removeUnused(l.weight)
 }
 
-func (p *planner) newStored(w *weight, v *graph.Value) *storedWeight {
-	g, name := v.Graph(), v.Name()
+func (p *planner) newStored(w *weight, v *graph.Value, g *graph.Graph) *storedWeight {
+	name := v.Name()
 	dims := []int64{int64(len(w.scale))}
 	if w.axis < 0 {
 		dims = nil
@@ -122,18 +129,24 @@ func (p *planner) newStored(w *weight, v *graph.Value) *storedWeight {
 	return &storedWeight{
 		codes: g.Init(name+"_q", w.tensor()),
 		scale: g.Init(name+"_scale", onnx.FromFloat32s(dims, w.scale)),
-		zero:  p.zeros(len(w.scale), dims),
+		zero:  p.zeros(g, len(w.scale), dims),
 	}
 }
 
-// zeros is the zero point of n channels, one initializer for all weights of that many.
-func (p *planner) zeros(n int, dims []int64) *graph.Value {
-	key := n
+// zeroKey is a zero point of weights: n channels, 0 for a scalar.
+type zeroKey struct {
+	graph *graph.Graph
+	n     int
+}
+
+// zeros is the zero point of n channels, one initializer for all weights of that many in a graph.
+func (p *planner) zeros(g *graph.Graph, n int, dims []int64) *graph.Value {
+	key := zeroKey{g, n}
 	if dims == nil {
-		key = 0
+		key.n = 0
 	}
 	if p.zero[key] == nil {
-		p.zero[key] = p.model.Main.Init(fmt.Sprintf("zero_point_%d", n), onnx.From(dims, make([]int8, n)))
+		p.zero[key] = g.Init(fmt.Sprintf("zero_point_%d", n), onnx.From(dims, make([]int8, n)))
 	}
 	return p.zero[key]
 }

@@ -203,8 +203,14 @@ func (p *planner) allWant(v *graph.Value, depth int) bool {
 			if l := p.byNode[u.Node]; l != nil && l.attention() {
 				return false
 			}
-		case u.IsReturn() || depth > 8 || !p.moves(u.Node) || !p.allWant(u.Node.Out(0), depth+1):
+		case u.IsReturn() || depth > 8 || !p.moves(u.Node):
 			return false
+		default:
+			for _, out := range u.Node.Outs() {
+				if out != nil && !p.allWant(out, depth+1) {
+					return false
+				}
+			}
 		}
 	}
 	return true
