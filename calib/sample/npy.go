@@ -14,8 +14,8 @@ import (
 )
 
 // gorgonia.org/tensor reads .npy too, but only format 1.0, little-endian
-// C-order arrays of eleven types, one element at a time by reflection (40
-// times slower than reading the bytes), and it allocates what the header
+// C-order arrays of a dozen types, one element at a time by reflection (8 ms
+// for a picture of 224 x 224 from memory), and it allocates what the header
 // claims. So the header is read here, and the bytes are taken as they are.
 
 // npyHeader is what precedes the elements of an .npy file.
