@@ -158,9 +158,6 @@ func (w *window) transposed(i int, d Dim, reach, extra int64) Dim {
 	return size(add(mul(element(d), Static(stride)), Static(extra+reach-pads-stride)))
 }
 
-// deformConv has the shape of a Conv.
-func deformConv(c *call) error { return conv(1)(c) }
-
 // col2im folds columns [N, C*blocks, L] back into an image.
 func col2im(c *call) error {
 	image, ok := smallContent(c.in(1))

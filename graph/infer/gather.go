@@ -120,7 +120,7 @@ func topK(c *call) error {
 	if err != nil {
 		return err
 	}
-	k := Dynamic()
+	var k Dim
 	if c.Version < 10 {
 		k = size(Dim{Value: c.int("k", -1)})
 	} else {

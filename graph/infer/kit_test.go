@@ -48,7 +48,7 @@ func TestKitAgainstRuntime(t *testing.T) {
 	if d := (*diag.Error)(nil); errors.As(err, &d) {
 		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
 	}
-	defer rt.Close()
+	defer func() { _ = rt.Close() }()
 	for _, path := range paths {
 		name := filepath.Base(path[:len(path)-len(".onnx")])
 		sizes, ok := kitSizes[name]
@@ -161,7 +161,7 @@ func inferred(t *testing.T, path string, declared bool, sizes map[string]int64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	if !declared {
 		undeclare(m.Graph)
 	}
@@ -223,7 +223,7 @@ func observe(t *testing.T, rt calib.Runner, path string, sizes map[string]int64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	undeclare(m.Graph)
 	fix(m.Graph, sizes)
 	feeds := feedsFor(m.Graph)
@@ -282,7 +282,7 @@ func runAll(t *testing.T, rt calib.Runner, m *onnx.Model, feeds map[string]calib
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	seen := map[string]calib.Array{}
 	err = s.Run(context.Background(), feeds, func(out []calib.Array) error {
 		for i, p := range s.Outputs() {
