@@ -30,10 +30,9 @@ func TempFile(m *onnx.Model) (path string, remove func() error, err error) {
 // for a runtime than parsing them out of the model.
 const mapFrom = 64 << 20
 
-// writeTemp does not sync, as onnx.Save does: the file need not survive anything.
 func writeTemp(path string, m *onnx.Model) error {
 	if weights(m.Graph) >= mapFrom {
-		return onnx.Save(path, m, onnx.SaveOptions{External: onnx.ExternalAlways})
+		return onnx.Save(path, m, onnx.SaveOptions{External: onnx.ExternalAlways, Unsynced: true})
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -35,7 +35,7 @@ func fastCopy(s *sink, src *os.File, off, n int64) (done int64, err error) {
 
 // writeback starts writing to disk without waiting for it.
 func (s *sink) writeback(n int64) {
-	if s.dirty += n; s.dirty >= chunk {
+	if s.dirty += n; s.dirty >= chunk && !s.hold {
 		s.dirty = 0
 		// Only a hint: the sync at the end reports errors.
 		_ = unix.SyncFileRange(int(s.f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)

@@ -238,4 +238,9 @@ func (w *window) Len() int64 { return w.n }
 func (w *window) Bytes() ([]byte, error) { return w.file.read(w.off, w.n) }
 
 // WriteTo streams the content to out.
-func (w *window) WriteTo(out io.Writer) (int64, error) { return w.file.copyTo(out, w.off, w.n) }
+func (w *window) WriteTo(out io.Writer) (int64, error) {
+	if c, ok := out.(*likeness); ok {
+		return c.window(w)
+	}
+	return w.file.copyTo(out, w.off, w.n)
+}

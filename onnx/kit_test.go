@@ -50,6 +50,9 @@ func TestKitUnchanged(t *testing.T) {
 			if bytes.Equal(before, after) == slices.Contains(typedFields, name) {
 				t.Errorf("byte identical: %v", bytes.Equal(before, after))
 			}
+			if onnx.Unaltered(m) != bytes.Equal(before, after) {
+				t.Errorf("Unaltered says %v", onnx.Unaltered(m))
+			}
 			if err := onnx.Save(out+"2", again, onnx.SaveOptions{}); err != nil {
 				t.Fatal(err)
 			}

@@ -36,6 +36,10 @@ type SaveOptions struct {
 	// of the output; "" is a hidden folder beside it.
 	TempDir string
 
+	// Unsynced leaves it to the system when the files reach the disk: for files
+	// that need not survive a crash of the machine.
+	Unsynced bool
+
 	// Check looks at the complete file before it gets its name; an error
 	// leaves nothing behind. External data lies beside tmpPath, so that the
 	// file can be opened as it is.
@@ -79,8 +83,8 @@ func (e *encoder) fits() error {
 
 // Save writes m to path, with weights in path + ".data" where the options say
 // so. The file appears complete or not at all: it is written under another
-// name in the same folder, synced, checked and renamed, data file first. An
-// existing file at path is replaced and lends its permissions. Weights that
+// name in the same folder, checked while it is synced, and renamed, data file
+// first. An existing file at path is replaced and lends its permissions. Weights that
 // were not touched are copied from file to file and never held in memory.
 //
 // Saving over an external data file that m reads from is refused, because
@@ -97,15 +101,16 @@ func Save(path string, m *Model, o SaveOptions) error {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	defer func() { _ = os.RemoveAll(s.tmp) }() // empty by then, or full of what must not stay
-	if err := s.write(); err != nil {
-		return fmt.Errorf("save %s: %w", path, err)
-	}
-	if o.Check != nil {
+	err = s.write()
+	if err == nil && o.Check != nil {
 		if err := o.Check(filepath.Join(s.tmp, s.name)); err != nil {
-			return err
+			return errors.Join(err, s.synced())
 		}
 	}
-	if err := s.publish(); err != nil {
+	if err = errors.Join(err, s.synced()); err == nil {
+		err = s.publish()
+	}
+	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	return nil
@@ -117,14 +122,16 @@ type saving struct {
 	tmp       string // folder that holds the files until they are complete
 	mode      fs.FileMode
 	replaces  bool // there is a file at path
+	unsynced  bool
 	layout    *layout
 	structure *encoder
+	syncs     []chan error // one for each file on its way to the disk
 }
 
 func (s *saving) dataName() string { return s.name + ".data" }
 
 func newSaving(path string, m *Model, o SaveOptions) (*saving, error) {
-	s := &saving{dir: filepath.Dir(path), name: filepath.Base(path)}
+	s := &saving{dir: filepath.Dir(path), name: filepath.Base(path), unsynced: o.Unsynced}
 	st, err := os.Stat(path)
 	switch {
 	case err == nil && !st.Mode().IsRegular():
@@ -198,14 +205,36 @@ func (s *saving) writeFile(name string, content io.WriterTo) error {
 		return err
 	}
 	out := newSink(f)
+	out.hold = s.unsynced
 	_, err = content.WriteTo(out)
 	if err == nil {
-		err = out.finish()
+		err = out.Flush()
 	}
 	if err == nil && s.replaces {
 		err = f.Chmod(s.mode)
 	}
-	return errors.Join(err, f.Close())
+	if err != nil || s.unsynced {
+		return errors.Join(err, f.Close())
+	}
+	s.sync(f)
+	return nil
+}
+
+// sync brings f to the disk and closes it, while others may read what was written.
+func (s *saving) sync(f *os.File) {
+	done := make(chan error, 1)
+	s.syncs = append(s.syncs, done)
+	go func() { done <- errors.Join(f.Sync(), f.Close()) }()
+}
+
+// synced waits until all files are on the disk.
+func (s *saving) synced() error {
+	var errs []error
+	for _, done := range s.syncs {
+		errs = append(errs, <-done)
+	}
+	s.syncs = nil
+	return errors.Join(errs...)
 }
 
 // publish gives the files their names. A model that is replaced together with
@@ -231,6 +260,9 @@ func (s *saving) publish() error {
 	if err := os.Rename(filepath.Join(s.tmp, s.name), model); err != nil {
 		return err
 	}
+	if s.unsynced {
+		return nil
+	}
 	return syncFolder(s.dir)
 }
 
@@ -244,16 +276,10 @@ type sink struct {
 	*bufio.Writer
 	f     *os.File
 	dirty int64 // bytes since the last request to start writing to disk
+	hold  bool  // make no such requests
 }
 
 func newSink(f *os.File) *sink { return &sink{Writer: bufio.NewWriterSize(f, copyBuffer), f: f} }
-
-func (s *sink) finish() error {
-	if err := s.Flush(); err != nil {
-		return err
-	}
-	return s.f.Sync()
-}
 
 // copyRange appends [off, off+n) of src. It is shorter than n when src is.
 func (s *sink) copyRange(src *os.File, off, n int64) (int64, error) {

@@ -17,24 +17,32 @@ import (
 // The second file has the same graph and is read back once more.
 func (w *work) finish(ctx context.Context) error {
 	w.done.Model = w.exported
-	if err := w.hashes(); err != nil {
+	err := w.conclude(ctx)
+	if ctx.Err() != nil {
 		return err
 	}
+	return errors.Join(err, w.hashes())
+}
+
+func (w *work) conclude(ctx context.Context) error {
 	switch {
 	case w.Output == "":
 		if err := w.prove(ctx, w.exported); err != nil {
 			return err
 		}
-		w.stamp()
-		return nil
+		return w.stamp()
 	case !w.runs():
-		w.stamp()
+		if err := w.stamp(); err != nil {
+			return err
+		}
 		return w.save(w.Output, func(m *onnx.Model) error { return w.prove(ctx, m) })
 	}
 	if err := w.rehearse(ctx); err != nil {
 		return err
 	}
-	w.stamp()
+	if err := w.stamp(); err != nil {
+		return err
+	}
 	return w.save(w.Output, func(*onnx.Model) error {
 		j := &judge{}
 		w.Gates.budget(j, w.result.After) // measured results make the file a little larger
@@ -42,7 +50,8 @@ func (w *work) finish(ctx context.Context) error {
 	})
 }
 
-// hashes identify the input and the samples.
+// hashes identify the input and the samples. They are computed while other
+// work is done, and waited for where they are needed.
 func (w *work) hashes() error {
 	sum, err := w.sum()
 	if err != nil {
@@ -50,7 +59,7 @@ func (w *work) hashes() error {
 	}
 	w.result.Input.SHA256 = sum
 	if w.result.Data != nil {
-		w.result.Data.SHA256, err = w.dataDigest()
+		w.result.Data.SHA256, err = w.dataSum()
 	}
 	return err
 }
@@ -67,7 +76,9 @@ func (w *work) rehearse(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, filepath.Base(w.Output))
-	if err := onnx.Save(path, w.exported, w.Save); err != nil {
+	o := w.Save
+	o.Unsynced = true
+	if err := onnx.Save(path, w.exported, o); err != nil {
 		return err
 	}
 	m, err := onnx.Open(path)
@@ -108,7 +119,7 @@ func (w *work) save(path string, check func(*onnx.Model) error) error {
 // outputs describes the files that are about to get their names.
 func (w *work) outputs(path, tmp string, m *onnx.Model) error {
 	for _, p := range append([]string{tmp}, m.DataFiles()...) {
-		sum, err := digest(p, &onnx.Model{})
+		sum, err := w.outputSum(p, m)
 		if err != nil {
 			return err
 		}
@@ -120,6 +131,14 @@ func (w *work) outputs(path, tmp string, m *onnx.Model) error {
 		w.result.Outputs = append(w.result.Outputs, FileInfo{Path: final, Bytes: st.Size(), SHA256: sum})
 	}
 	return nil
+}
+
+// outputSum is the hash of a file of the output m. A copy of the input has the input's.
+func (w *work) outputSum(path string, m *onnx.Model) (string, error) {
+	if w.Path != "" && !w.edited() && len(m.DataFiles()) == 0 && onnx.Unaltered(w.exported) {
+		return w.sum()
+	}
+	return digest(path, &onnx.Model{})
 }
 
 // reject keeps a file that failed a gate beside the output when that was asked for. It returns the cause.

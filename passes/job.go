@@ -84,6 +84,7 @@ type work struct {
 	selector *Selector
 	exported *onnx.Model            // the graph after the steps
 	sum      func() (string, error) // hash of the original, computed meanwhile
+	dataSum  func() (string, error) // hash of the samples, likewise
 	judge    judge
 }
 
@@ -142,6 +143,7 @@ func (w *work) prepare() error {
 func (w *work) prepareData() error {
 	if w.Samples.Len() > 0 || w.HeldOut.Len() > 0 {
 		w.result.Data = &DataInfo{Calibration: w.Samples.Len(), HeldOut: w.HeldOut.Len()}
+		w.dataSum = background(w.dataDigest)
 		w.noteSamples(w.Samples)
 		if w.HeldOut != w.Samples {
 			w.noteSamples(w.HeldOut)

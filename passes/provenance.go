@@ -11,9 +11,12 @@ import (
 // hashes and what was measured, no time and no path, so that equal runs give
 // equal bytes. Foreign keys stay. The steps of earlier runs become history.
 // A graph that no step changed is left without a stamp: its file stays what it was.
-func (w *work) stamp() {
+func (w *work) stamp() error {
 	if !w.edited() {
-		return
+		return nil
+	}
+	if err := w.hashes(); err != nil {
+		return err
 	}
 	m, r := w.exported, w.result
 	keys := []onnx.Entry{
@@ -33,6 +36,7 @@ func (w *work) stamp() {
 	if m.ProducerName == "" {
 		m.ProducerName = "onnxpass"
 	}
+	return nil
 }
 
 // verdict is what was measured, in short JSON.
