@@ -2,7 +2,6 @@ package sample
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
@@ -10,12 +9,11 @@ import (
 	_ "image/png"
 	"math"
 
-	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp"
-
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
+	"golang.org/x/image/draw"
+	_ "golang.org/x/image/webp"
 )
 
 // maxPixels bounds the memory that decoding a picture takes.
@@ -184,119 +182,4 @@ func (q *picture) resize(dst *image.RGBA, place image.Rectangle, img image.Image
 	}
 	shown := dst.Bounds().Intersect(place)
 	resample(dst, shown.Min, toRGBA(img), Size{place.Dx(), place.Dy()}, shown.Sub(place.Min), k)
-}
-
-// place is the size of the result and where in it the whole resized picture
-// lies; what lies outside is cut off.
-func (q *picture) place(in Size) (out Size, r image.Rectangle, err error) {
-	out = q.target(in)
-	box := q.Resize
-	if box.W == 0 {
-		box = out
-		if q.Ratio > 0 {
-			box = Size{round(float64(out.W) / q.Ratio), round(float64(out.H) / q.Ratio)}
-		}
-	}
-	size := box
-	sx, sy := float64(box.W)/float64(in.W), float64(box.H)/float64(in.H)
-	switch q.Fit {
-	case "cover":
-		// torchvision cuts the longer side down; 1e-9 is for the side that fits exactly.
-		size = Size{int(float64(in.W)*max(sx, sy) + 1e-9), int(float64(in.H)*max(sx, sy) + 1e-9)}
-	case "letterbox":
-		size = scaled(in, min(sx, sy))
-	}
-	if size.W > 4*maxSide || size.H > 4*maxSide {
-		return out, r, fmt.Errorf("resized to %d x %d it is too large: its sides differ too much", size.W, size.H)
-	}
-	if q.Fit != "letterbox" && (size.W < out.W || size.H < out.H) {
-		return out, r, fmt.Errorf("resized to %d x %d it does not fill %d x %d: raise --resize or use letterbox", size.W, size.H, out.W, out.H)
-	}
-	x, y := -half(size.W-out.W), -half(size.H-out.H)
-	if q.Fit == "letterbox" {
-		x, y = (out.W-size.W)/2, (out.H-size.H)/2
-		if q.Anchor == "topleft" {
-			x, y = 0, 0
-		}
-	}
-	return out, image.Rect(x, y, x+size.W, y+size.H), nil
-}
-
-// target is the size of the result. Where the model fixes one side only, the
-// other follows the picture's aspect, as in line recognition.
-func (q *picture) target(in Size) Size {
-	open := q.Resize
-	if q.Crop.W > 0 {
-		open = q.Crop
-	}
-	switch {
-	case q.size.W > 0 && q.size.H > 0:
-		return q.size
-	case open.W > 0:
-		return open
-	case q.size.H > 0:
-		return Size{max(1, round(float64(in.W)*float64(q.size.H)/float64(in.H))), q.size.H}
-	case q.size.W > 0:
-		return Size{q.size.W, max(1, round(float64(in.H)*float64(q.size.W)/float64(in.W)))}
-	}
-	return in
-}
-
-func scaled(in Size, s float64) Size {
-	return Size{max(1, round(float64(in.W)*s)), max(1, round(float64(in.H)*s))}
-}
-
-// half rounds to even, as torchvision's centre cut.
-func half(n int) int { return int(math.RoundToEven(float64(n) / 2)) }
-
-func round(x float64) int { return int(math.Floor(x + 0.5)) }
-
-// numbers8 turns 8-bit colours into the input's elements.
-func (q *picture) numbers8(img *image.RGBA) (calib.Array, error) {
-	size := Size{img.Bounds().Dx(), img.Bounds().Dy()}
-	mul, add, err := q.affine(q.channels)
-	if err != nil {
-		return calib.Array{}, err
-	}
-	pixels := size.W * size.H
-	x := make([]float32, pixels*q.channels)
-	for c := range q.channels {
-		get, step, off := q.channel(c), 1, c*pixels
-		if q.last {
-			step, off = q.channels, c
-		}
-		for i := range pixels {
-			x[off+i*step] = get(img.Pix[4*i:4*i+3:4*i+3])*mul[c] + add[c]
-		}
-	}
-	return pack(x, q.port.Elem, q.shape(size)), nil
-}
-
-// channel reads one channel of a pixel. Grey is the luma of ITU-R BT.601, as in Pillow's "L".
-func (q *picture) channel(c int) func(pix []byte) float32 {
-	if q.channels == 1 || q.Color == "gray" {
-		return func(p []byte) float32 {
-			return float32((int(p[0])*19595 + int(p[1])*38470 + int(p[2])*7471 + 1<<15) >> 16)
-		}
-	}
-	if q.Color == "bgr" {
-		c = 2 - c
-	}
-	return func(p []byte) float32 { return float32(p[c]) }
-}
-
-// pack stores numbers as float32, or as the input's own narrower type.
-func pack(x []float32, t onnx.DataType, shape []int64) calib.Array {
-	a := calib.Array{Type: t, Shape: shape, Bytes: make([]byte, 0, len(x)*t.Bits()/8)}
-	for _, v := range x {
-		switch t {
-		case onnx.Float:
-			a.Bytes = binary.LittleEndian.AppendUint32(a.Bytes, math.Float32bits(v))
-		case onnx.Uint8:
-			a.Bytes = append(a.Bytes, uint8(min(max(math.RoundToEven(float64(v)), 0), 255)))
-		default:
-			a.Bytes = appendFloat(a.Bytes, t, float64(v))
-		}
-	}
-	return a
 }
