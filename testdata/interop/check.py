@@ -2,7 +2,8 @@
 
     python check.py JOB.json        prints one JSON object a line
 
-JOB.json is a list of {"model": PATH, "original": PATH, "samples": [NPY or NPZ, ...], "runtimes": ["onnxruntime", "openvino"]}.
+JOB.json is a list of {"model": PATH, "original": PATH, "samples": [NPY or NPZ, ...], "runtimes": ["onnxruntime", "openvino"]};
+without samples the inputs are random, four times, with 1 for every symbolic dimension.
 For each job: the onnx checker with full_check, then every runtime on every sample. `sqnr_db` compares each runtime with the original in
 ONNX Runtime; `agree_db` compares OpenVINO with ONNX Runtime on the same written file, both without rewriting beyond what each always does.
 A crash of a runtime ends its job only: each job runs in a process of its own.
@@ -14,11 +15,23 @@ import sys
 import numpy as np
 
 
-def load(path, names):
-    data = np.load(path)
+def load(sample, names):
+    if isinstance(sample, dict):
+        return sample
+    data = np.load(sample)
     if hasattr(data, "files"):
         return {n: data[n] for n in data.files}
     return {names[0]: data}
+
+
+def random_inputs(path):
+    import onnxruntime as ort
+
+    rng, feeds = np.random.default_rng(0), []
+    inputs = ort.InferenceSession(path, providers=["CPUExecutionProvider"]).get_inputs()
+    for _ in range(4):
+        feeds.append({i.name: rng.normal(size=[d if isinstance(d, int) else 1 for d in i.shape]).astype(np.float32) for i in inputs})
+    return feeds
 
 
 def sqnr(reference, other):
@@ -57,15 +70,15 @@ def one(job):
         onnx.checker.check_model(job["model"], full_check=True)
     except Exception as error:  # noqa: BLE001  the text is the verdict
         result["checker"] = str(error)[:500]
-    runs = {}
+    runs, samples = {}, job.get("samples") or random_inputs(job["original"])
     for name in job["runtimes"]:
         try:
-            runs[name] = {"onnxruntime": run_onnxruntime, "openvino": run_openvino}[name](job["model"], job["samples"])
+            runs[name] = {"onnxruntime": run_onnxruntime, "openvino": run_openvino}[name](job["model"], samples)
             result[name] = "ok"
         except Exception as error:  # noqa: BLE001
             result[name] = " ".join(str(error).split())[:500]
     if runs and job.get("original"):
-        reference = run_onnxruntime(job["original"], job["samples"])
+        reference = run_onnxruntime(job["original"], samples)
         result["sqnr_db"] = {name: sqnr(reference, r) for name, r in runs.items()}
         if len(runs) == 2:
             result["agree_db"] = sqnr(runs["onnxruntime"], runs["openvino"])
