@@ -67,22 +67,36 @@ func around(rest ...[]byte) []byte {
 	return cat(node, field(2, []byte("g")), cat(rest...), ioInfo(11, "x"), ioInfo(12, "y"))
 }
 
-// nested is a graph inside an attribute of a node inside a graph, depth times.
-func nested(depth int) []byte {
-	g := []byte{}
+// matryoshka nests depth messages: level gives the fields of one that come
+// before the inner one, and the numbers of the fields around it, inner first.
+func matryoshka(depth int, before []byte, around ...protowire.Number) []byte {
+	prefixes := make([][]byte, 0, depth*len(around))
+	size := 0
 	for range depth {
-		attr := field(5, cat(field(1, []byte("then_branch")), number(20, 5), field(6, g)))
-		g = field(1, cat(field(4, []byte("If")), attr))
+		for i, num := range around {
+			p := protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.BytesType), uint64(size))
+			if i == 0 {
+				p = append(bytes.Clone(before), p...)
+			}
+			prefixes = append(prefixes, p)
+			size += len(p)
+		}
 	}
-	return g
+	out := make([]byte, 0, size)
+	for i := len(prefixes) - 1; i >= 0; i-- {
+		out = append(out, prefixes[i]...)
+	}
+	return out
 }
 
+// nested is a graph inside an attribute of a node inside a graph, depth times.
+func nested(depth int) []byte {
+	return matryoshka(depth, cat(field(1, []byte("then_branch")), number(20, 5)), 6, 5, 1)
+}
+
+// deepType is a value_info whose type is a sequence of sequences, depth times.
 func deepType(depth int) []byte {
-	t := field(1, number(1, 1))
-	for range depth {
-		t = field(4, field(1, t))
-	}
-	return field(13, cat(field(1, []byte("v")), field(2, t)))
+	return field(13, cat(field(1, []byte("v")), field(2, matryoshka(depth, nil, 1, 4))))
 }
 
 // hostileModels end in exit 3 with one message.
