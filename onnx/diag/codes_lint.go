@@ -26,6 +26,7 @@ var lintCodes = []Entry{
 	{"OP5030", "8-bit activation meets float weight", `A layer runs in 8 bits only when both operands are quantized; otherwise the pair on the activation only costs time.`},
 	{"OP5034", "float16 tensors in an 8-bit model", `The plugin picks the precision of float layers itself; Cast nodes get in the way of fusion. Leave the rest of an 8-bit model in float32.`},
 	{"OP5035", "nearly every tensor carries a pair", `A file with pairs on all activations crashed the CPU plugin. Quantize the inputs of convolutions and matrix products only.`},
+	{"OP5036", "weights of matrix products share a zero point", `OpenVINO's low-precision passes leave Gemm and MatMul in float when their weights' zero point is one initializer that several DequantizeLinear read. Convolutions are not affected. Give every weight a zero point of its own.`},
 
 	{"OP5101", "element type of an initializer is not read by TensorRT", `The parser imports every initializer, used or not, and stops at types it does not know: unsigned integers other than uint8, 2-bit types, 16-bit integers, uint4, FP8 E5M2, strings, complex numbers. Remove or convert the tensor.`},
 	{"OP5102", "float64 tensor", `TensorRT clamps float64 initializers to float32 and retypes inputs. Convert before deployment, so that the file says what runs.`},

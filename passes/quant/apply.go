@@ -1,7 +1,6 @@
 package quant
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/onnxpass/onnxpass/graph"
@@ -99,7 +98,9 @@ type storedKey struct {
 	graph *graph.Graph
 }
 
-// storedWeight are the initializers of a weight in 8 bits.
+// storedWeight are the initializers of a weight in 8 bits. The zero point is
+// its own, although zeros could be shared: OpenVINO keeps matrix products that
+// share one in float.
 type storedWeight struct{ codes, scale, zero *graph.Value }
 
 // storeWeight makes the layer read its weight through DequantizeLinear, and
@@ -108,7 +109,7 @@ func (p *planner) storeWeight(l *layer, stored map[storedKey]*storedWeight) {
 	w, key := p.weights[p.key(l)], storedKey{p.key(l), l.node.Graph()}
 	s := stored[key]
 	if s == nil {
-		s = p.newStored(w, l.weight, l.node.Graph())
+		s = newStored(w, l.weight, l.node.Graph())
 		stored[key] = s
 	}
 	var attrs []*onnx.Attribute
@@ -120,7 +121,7 @@ func (p *planner) storeWeight(l *layer, stored map[storedKey]*storedWeight) {
 	removeUnused(l.weight)
 }
 
-func (p *planner) newStored(w *weight, v *graph.Value, g *graph.Graph) *storedWeight {
+func newStored(w *weight, v *graph.Value, g *graph.Graph) *storedWeight {
 	name := v.Name()
 	dims := []int64{int64(len(w.scale))}
 	if w.axis < 0 {
@@ -129,26 +130,8 @@ func (p *planner) newStored(w *weight, v *graph.Value, g *graph.Graph) *storedWe
 	return &storedWeight{
 		codes: g.Init(name+"_q", w.tensor()),
 		scale: g.Init(name+"_scale", onnx.FromFloat32s(dims, w.scale)),
-		zero:  p.zeros(g, len(w.scale), dims),
+		zero:  g.Init(name+"_zero_point", onnx.From(dims, make([]int8, len(w.scale)))),
 	}
-}
-
-// zeroKey is a zero point of weights: n channels, 0 for a scalar.
-type zeroKey struct {
-	graph *graph.Graph
-	n     int
-}
-
-// zeros is the zero point of n channels, one initializer for all weights of that many in a graph.
-func (p *planner) zeros(g *graph.Graph, n int, dims []int64) *graph.Value {
-	key := zeroKey{g, n}
-	if dims == nil {
-		key.n = 0
-	}
-	if p.zero[key] == nil {
-		p.zero[key] = g.Init(fmt.Sprintf("zero_point_%d", n), onnx.From(dims, make([]int8, n)))
-	}
-	return p.zero[key]
 }
 
 func axisAttribute(axis int) []*onnx.Attribute {

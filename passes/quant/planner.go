@@ -23,7 +23,6 @@ type planner struct {
 	layers  []*layer
 	byNode  map[*graph.Node]*layer
 	weights map[weightKey]*weight
-	zero    map[zeroKey]*graph.Value
 	depth   map[*graph.Node]int
 
 	wanted  map[graph.Use]bool
@@ -48,7 +47,7 @@ type weightKey struct {
 func newPlanner(env *passes.Env, o Options) (*planner, error) {
 	p := &planner{
 		env: env, opt: o, model: env.Model, profile: env.Target,
-		byNode: map[*graph.Node]*layer{}, weights: map[weightKey]*weight{}, zero: map[zeroKey]*graph.Value{}, own: map[*graph.Value]bool{}, avoid: map[*graph.Node]bool{},
+		byNode: map[*graph.Node]*layer{}, weights: map[weightKey]*weight{}, own: map[*graph.Value]bool{}, avoid: map[*graph.Node]bool{},
 	}
 	if p.profile == nil {
 		p.profile = target.Lookup("portable")

@@ -428,3 +428,21 @@ func checkGemmBias(s *scope, n *graph.Node) {
 		s.at(n, "float bias and float output")
 	}
 }
+
+// checkSharedZeroPoint finds initializers that are the zero point of several weights, one of them of a matrix product.
+func checkSharedZeroPoint(s *scope) {
+	weights := map[*graph.Value]*graph.Node{}
+	for n := range s.model.All() {
+		if !n.Is("Gemm", "MatMul") {
+			continue
+		}
+		dq := weight(n.In(1))
+		if dq == nil || dq.In(2) == nil || activation(n.In(0)) == nil {
+			continue
+		}
+		if other := weights[dq.In(2)]; other != nil && other != dq {
+			s.at(n, "zero point %s serves several weights", dq.In(2).Name())
+		}
+		weights[dq.In(2)] = dq
+	}
+}

@@ -121,6 +121,7 @@ var violations = []struct {
 	{"openvino", "O29", 13, "", "", "uint8[16, 16, 3, 3] wu = fill(1)", pairU0 + "w = DequantizeLinear (wu, s, u128)\n" + conv},
 	{"openvino", "O30", 13, "", "", "", pairU0 + "y = Conv <pads = [1, 1, 1, 1]> (xd, wf, b)\n"},
 	{"openvino", "O34", 13, "", "", "", pairU0 + weightDQ + "c = Conv <pads = [1, 1, 1, 1]> (xd, w, b)\nh = Cast <to = 10> (c)\ny = Cast <to = 1> (h)\n"},
+	{"openvino", "O36", 13, "float[4, 16] x", "float[4, 16] y", "int8[16, 16] g1 = fill(1), int8[16, 16] g2 = fill(2)", pairU0 + "w1 = DequantizeLinear <axis = 1> (g1, sc, ic)\na = MatMul (xd, w1)\naq = QuantizeLinear (a, s, u0)\nad = DequantizeLinear (aq, s, u0)\nw2 = DequantizeLinear <axis = 1> (g2, sc, ic)\ny = MatMul (ad, w2)\n"},
 	{"openvino", "O35", 13, "", "", "", everywhere(22)},
 
 	{"ort", "R01", 27, "", "", "", "y = Relu (x)\n"},

@@ -45,6 +45,7 @@ func openvinoKernelRules() []Rule {
 		{"O32", "", Advice, "concatenated tensors share one scale", "", srcNNCF, nil},
 		{"O33", "", Advice, "squeeze-and-excite gates and probabilities x V stay float, scores are symmetric", "", srcNNCF, nil},
 		{"O34", "OP5034", Advice, "the rest of an 8-bit model stays in float32: the plugin picks the precision itself", "leave float16 to the plugin", srcOVPlug, checkHalfRest},
+		{"O36", "OP5036", Slow, "weights of Gemm and MatMul do not share a zero-point initializer: those that do run in float", "give every weight a zero point of its own", srcOVM, checkSharedZeroPoint},
 		{"O35", "OP5035", Advice, "not every activation carries a pair: such a file crashed the plugin", hintOVPair, srcOVM, checkPairsEverywhere},
 	}
 }
