@@ -14,7 +14,7 @@ type Sample struct {
 }
 
 // Source is a sequence of samples that are read one at a time, in any order
-// and any number of times.
+// and any number of times, by several goroutines.
 type Source interface {
 	Len() int
 	Name(i int) string

@@ -9,15 +9,19 @@ import (
 // InputSummary is what one input gets after preprocessing, for a person to
 // look at: wrong scaling or colour order shows in it.
 type InputSummary struct {
-	Name     string
-	Type     string // of the first sample, for instance "float32 [1,3,224,224]"
-	Shape    ShapeRange
-	Samples  int
-	Channels []ChannelSummary // one for each channel of a picture, else one for all elements
+	Name     string           `json:"name"`
+	Type     string           `json:"type"` // of the first sample, for instance "float32 [1,3,224,224]"
+	Shape    ShapeRange       `json:"-"`
+	Samples  int              `json:"samples"`
+	Channels []ChannelSummary `json:"channels"` // one for each channel of a picture, else one for all elements
 }
 
 // ChannelSummary are figures of one channel over the samples looked at.
-type ChannelSummary struct{ Min, Mean, Max float64 }
+type ChannelSummary struct {
+	Min  float64 `json:"min"`
+	Mean float64 `json:"mean"`
+	Max  float64 `json:"max"`
+}
 
 // Summarize looks at the first n samples.
 func Summarize(ctx context.Context, set *Set, ports []Port, n int) ([]InputSummary, error) {

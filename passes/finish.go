@@ -59,7 +59,10 @@ func (w *work) hashes() error {
 	}
 	w.result.Input.SHA256 = sum
 	if w.result.Data != nil {
+		var viewErr error
 		w.result.Data.SHA256, err = w.dataSum()
+		w.result.Data.Inputs, viewErr = w.dataView()
+		err = errors.Join(err, viewErr)
 	}
 	return err
 }

@@ -82,9 +82,10 @@ type work struct {
 	graph    *graph.Model
 	pipeline *Pipeline
 	selector *Selector
-	exported *onnx.Model            // the graph after the steps
-	sum      func() (string, error) // hash of the original, computed meanwhile
-	dataSum  func() (string, error) // hash of the samples, likewise
+	exported *onnx.Model                          // the graph after the steps
+	sum      func() (string, error)               // hash of the original, computed meanwhile
+	dataSum  func() (string, error)               // hash of the samples, likewise
+	dataView func() ([]calib.InputSummary, error) // figures of the first samples, likewise
 	judge    judge
 }
 
@@ -144,6 +145,8 @@ func (w *work) prepareData() error {
 	if w.Samples.Len() > 0 || w.HeldOut.Len() > 0 {
 		w.result.Data = &DataInfo{Calibration: w.Samples.Len(), HeldOut: w.HeldOut.Len()}
 		w.dataSum = background(w.dataDigest)
+		ports := calib.InputPorts(w.graph)
+		w.dataView = background(func() ([]calib.InputSummary, error) { return w.viewData(ports) })
 		w.noteSamples(w.Samples)
 		if w.HeldOut != w.Samples {
 			w.noteSamples(w.HeldOut)
@@ -162,6 +165,17 @@ func (w *work) prepareData() error {
 		}
 	}
 	return nil
+}
+
+// viewed is how many samples the report shows figures of.
+const viewed = 4
+
+func (w *work) viewData(ports []calib.Port) ([]calib.InputSummary, error) {
+	set := w.Samples
+	if set.Len() == 0 {
+		set = w.HeldOut
+	}
+	return calib.Summarize(context.Background(), set, ports, viewed)
 }
 
 func (w *work) noteSamples(s *calib.Set) {

@@ -189,7 +189,7 @@ func fileBytes(path string, m *onnx.Model) (int64, error) {
 }
 
 // background starts fn and returns a function that waits for its result.
-func background(fn func() (string, error)) func() (string, error) {
+func background[T any](fn func() (T, error)) func() (T, error) {
 	wait := sync.OnceValues(fn)
 	go wait()
 	return wait

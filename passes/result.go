@@ -1,6 +1,7 @@
 package passes
 
 import (
+	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph/cost"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes/target"
@@ -53,6 +54,8 @@ type DataInfo struct {
 	SHA256      string   `json:"sha256"`
 	Random      bool     `json:"random"`
 	Notes       []string `json:"notes,omitempty"`
+	// Inputs are figures of the first samples as the model gets them: wrong scaling or colour order shows in them.
+	Inputs []calib.InputSummary `json:"inputs,omitempty"`
 }
 
 // Bill is what a model holds and computes.

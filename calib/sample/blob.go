@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -90,8 +91,11 @@ func swapSize(t onnx.DataType) int {
 // whole reads ranges of content that is made in one piece. It is made again
 // for every range but consecutive ones of a single file, so that a set of many files holds none of them.
 func whole(load func() ([]byte, error)) func(off, n int64) ([]byte, error) {
+	var mu sync.Mutex
 	var kept []byte
 	return func(off, n int64) ([]byte, error) {
+		mu.Lock()
+		defer mu.Unlock()
 		data := kept
 		kept = nil
 		if data == nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/passes"
 )
 
@@ -69,6 +70,21 @@ func (s *sheet) header(r *passes.Result) {
 		for _, n := range d.Notes {
 			s.line("", "%s", n)
 		}
+		for _, in := range d.Inputs {
+			s.input(in)
+		}
+	}
+}
+
+// input shows what an input gets, one line for each channel of a picture.
+func (s *sheet) input(in calib.InputSummary) {
+	s.line("", "%s %s, first %s:", in.Name, in.Type, count(in.Samples, "sample", "samples"))
+	for i, c := range in.Channels {
+		channel := ""
+		if len(in.Channels) > 1 {
+			channel = fmt.Sprintf("channel %d  ", i)
+		}
+		s.line("", "  %smin %.4g  mean %.4g  max %.4g", channel, c.Min, c.Mean, c.Max)
 	}
 }
 
