@@ -46,7 +46,7 @@ func (c *cloner) value(v *Value) *Value {
 	}
 	w := new(Value)
 	*w = *v
-	w.def, w.first, w.last, w.nuses = nil, nil, nil, 0
+	w.def, w.first, w.last, w.nuses, w.slots = nil, nil, nil, 0, 0
 	c.values[v] = w
 	return w
 }

@@ -35,6 +35,9 @@ func (n *Node) linkEdge(e *edge, i int, v *Value) {
 	}
 	v.last = e
 	v.nuses++
+	if n == n.graph.ret {
+		v.slots++
+	}
 	n.ins[i] = e
 }
 
@@ -56,6 +59,9 @@ func (n *Node) unlink(i int) {
 		v.last = e.prev
 	}
 	v.nuses--
+	if n == n.graph.ret {
+		v.slots--
+	}
 	n.ins[i] = nil
 }
 

@@ -36,6 +36,7 @@ type Value struct {
 
 	first, last *edge
 	nuses       int
+	slots       int // how many of the uses are of Return nodes
 }
 
 // Name is the name in the file. Outputs of the graph may still be renamed on
@@ -136,14 +137,7 @@ func (v *Value) Uses() []Use {
 func (v *Value) NumUses() int { return v.nuses }
 
 // IsOutput reports whether a Return node uses the value.
-func (v *Value) IsOutput() bool {
-	for e := v.first; e != nil; e = e.next {
-		if e.node == e.node.graph.ret {
-			return true
-		}
-	}
-	return false
-}
+func (v *Value) IsOutput() bool { return v.slots > 0 }
 
 // SetInit replaces an initializer's content. It panics for other values.
 func (v *Value) SetInit(t *onnx.Tensor) {

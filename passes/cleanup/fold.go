@@ -36,7 +36,7 @@ compute an output of the graph directly.`,
 }, FoldOptions{Limit: defaultLimit}, fold)
 
 func fold(ctx context.Context, env *passes.Env, o FoldOptions) error {
-	f := &folding{env: env, limit: int64(o.Limit), resolved: map[*graph.Node]bool{}, content: map[*graph.Value]*onnx.Tensor{}, budget: map[*graph.Value]int64{}, charged: map[*graph.Value]int64{}}
+	f := &folding{env: env, limit: int64(o.Limit), resolved: map[*graph.Node]bool{}, waits: map[*graph.Node]bool{}, content: map[*graph.Value]*onnx.Tensor{}, budget: map[*graph.Value]int64{}, charged: map[*graph.Value]int64{}}
 	for _, g := range scopes(env.Model) {
 		for n := range g.Nodes() {
 			f.plan(n)
@@ -62,6 +62,7 @@ type folding struct {
 	charged  map[*graph.Value]int64        // what the value adds to the file, in grown
 	grown    int64                         // bytes that all results add to the file
 	pending  []*graph.Node                 // resolved nodes that must be executed, in order
+	waits    map[*graph.Node]bool          // the same as a set
 }
 
 // plan decides about one node; nodes before it are decided.
@@ -87,6 +88,7 @@ func (f *folding) plan(n *graph.Node) {
 	}
 	f.resolved[n] = true
 	f.pending = append(f.pending, n)
+	f.waits[n] = true
 }
 
 func feedsOutput(n *graph.Node) bool {
@@ -241,8 +243,8 @@ func (f *folding) frees(v *graph.Value) int64 {
 // maxShares bounds the readers that are looked at, so that a constant with many readers does not cost time at each of them.
 const maxShares = 16
 
-// frontier are the values of resolved nodes that others read.
-func (f *folding) frontier(nodes []*graph.Node) []*graph.Value {
+// frontier are the values of nodes that one of the others reads.
+func frontier(nodes []*graph.Node, others func(*graph.Node) bool) []*graph.Value {
 	var out []*graph.Value
 	for _, n := range nodes {
 		for _, v := range n.Outs() {
@@ -250,7 +252,7 @@ func (f *folding) frontier(nodes []*graph.Node) []*graph.Value {
 				continue
 			}
 			for _, u := range v.Uses() {
-				if !f.resolved[u.Node] {
+				if others(u.Node) {
 					out = append(out, v)
 					break
 				}
@@ -322,8 +324,8 @@ func (f *folding) apply() {
 		}
 	}
 	made := map[*graph.Value]*graph.Value{}
-	frontier := f.frontier(nodes)
-	for _, v := range frontier {
+	kept := frontier(nodes, func(n *graph.Node) bool { return !f.resolved[n] })
+	for _, v := range kept {
 		t := f.content[v]
 		if t == nil {
 			continue
@@ -345,7 +347,7 @@ func (f *folding) apply() {
 			removed++
 		}
 	}
-	for _, v := range frontier {
+	for _, v := range kept {
 		if made[v] != nil && v.Removed() {
 			made[v].Rename(v.Name())
 		}

@@ -3,23 +3,38 @@ package cleanup
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 )
 
-// session runs the pending nodes as one model without inputs and returns the
+// sessionNodes is how many nodes are computed by one session: loading a model
+// takes runtimes more than linear time.
+const sessionNodes = 2000
+
+// session runs the pending nodes as models without inputs and returns the
 // contents of the frontier.
 func (f *folding) session(ctx context.Context) (map[*graph.Value]*onnx.Tensor, error) {
-	values := f.frontier(f.pending)
-	s, err := f.env.Runner.Open(ctx, f.batch(values), calib.OpenOptions{Optimization: calib.Exact})
+	results := map[*graph.Value]*onnx.Tensor{}
+	for nodes := range slices.Chunk(f.pending, sessionNodes) {
+		if err := f.runBatch(ctx, nodes, results); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+// runBatch adds what others read of nodes to the results.
+func (f *folding) runBatch(ctx context.Context, nodes []*graph.Node, results map[*graph.Value]*onnx.Tensor) error {
+	values := f.readOutside(nodes)
+	s, err := f.env.Runner.Open(ctx, f.batch(nodes, values, results), calib.OpenOptions{Optimization: calib.Exact})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer s.Close()
-	results := make(map[*graph.Value]*onnx.Tensor, len(values))
-	err = s.Run(ctx, map[string]calib.Array{}, func(out []calib.Array) error {
+	return s.Run(ctx, map[string]calib.Array{}, func(out []calib.Array) error {
 		for i, v := range values {
 			if out[i].Type != v.Elem() {
 				return fmt.Errorf("%s is %v instead of %v", v.Name(), out[i].Type, v.Elem())
@@ -28,14 +43,23 @@ func (f *folding) session(ctx context.Context) (map[*graph.Value]*onnx.Tensor, e
 		}
 		return nil
 	})
-	return results, err
 }
 
-// batch is the model of the pending nodes. Values are numbered, because nodes
-// of different subgraphs may use the same names.
-func (f *folding) batch(outputs []*graph.Value) *onnx.Model {
-	b := &batch{f: f, names: map[*graph.Value]string{}, graph: &onnx.Graph{Name: "constants"}}
-	for _, n := range f.pending {
+// readOutside are the values of nodes that others read, but for those that need no execution.
+func (f *folding) readOutside(nodes []*graph.Node) []*graph.Value {
+	inside := make(map[*graph.Node]bool, len(nodes))
+	for _, n := range nodes {
+		inside[n] = true
+	}
+	waiting := func(n *graph.Node) bool { return !inside[n] && (!f.resolved[n] || f.waits[n]) }
+	return frontier(nodes, waiting)
+}
+
+// batch is the model of some nodes; known are the results of earlier ones.
+// Values are numbered, because nodes of different subgraphs may use the same names.
+func (f *folding) batch(nodes []*graph.Node, outputs []*graph.Value, known map[*graph.Value]*onnx.Tensor) *onnx.Model {
+	b := &batch{f: f, known: known, names: map[*graph.Value]string{}, graph: &onnx.Graph{Name: "constants"}}
+	for _, n := range nodes {
 		b.add(n)
 	}
 	for _, v := range outputs {
@@ -47,6 +71,7 @@ func (f *folding) batch(outputs []*graph.Value) *onnx.Model {
 
 type batch struct {
 	f     *folding
+	known map[*graph.Value]*onnx.Tensor
 	names map[*graph.Value]string
 	graph *onnx.Graph
 }
@@ -83,6 +108,9 @@ func (b *batch) read(v *graph.Value) string {
 	t := constant(v)
 	if t == nil {
 		t = b.f.content[v]
+	}
+	if t == nil {
+		t = b.known[v]
 	}
 	if t != nil {
 		named := *t

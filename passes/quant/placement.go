@@ -10,9 +10,10 @@ import (
 type tensor struct {
 	value     *graph.Value
 	readers   []graph.Use // which read the dequantized form
-	symmetric bool        // an operand of an attention product or of a transposed convolution
-	repeat    bool        // behind data movement: parameters come from the tensor before it
-	written   bool        // the target fuses the QuantizeLinear into the operator that computes the value
+	reads     map[graph.Use]bool
+	symmetric bool // an operand of an attention product or of a transposed convolution
+	repeat    bool // behind data movement: parameters come from the tensor before it
+	written   bool // the target fuses the QuantizeLinear into the operator that computes the value
 
 	parent *tensor // of the union-find forest: tensors that share one scale
 	range_ estimate
@@ -35,11 +36,13 @@ func (t *tensor) join(o *tensor) {
 
 // read adds a reader once.
 func (t *tensor) read(u graph.Use) {
-	for _, have := range t.readers {
-		if have == u {
-			return
-		}
+	if t.reads[u] {
+		return
 	}
+	if t.reads == nil {
+		t.reads = map[graph.Use]bool{}
+	}
+	t.reads[u] = true
 	t.readers = append(t.readers, u)
 }
 
@@ -59,7 +62,7 @@ func (p *planner) tensor(v *graph.Value) *tensor {
 func (p *planner) place() {
 	p.tensors, p.byValue = nil, map[*graph.Value]*tensor{}
 	p.wanted, p.wants, p.joins = map[graph.Use]bool{}, nil, nil
-	p.given = map[graph.Use][]*tensor{}
+	p.given, p.paths = map[graph.Use][]*tensor{}, nil
 	for _, l := range p.layers {
 		if l.int8() {
 			for _, i := range l.activations() {
@@ -71,6 +74,7 @@ func (p *planner) place() {
 		p.wantResidual(n)
 	}
 	p.wantConcat()
+	p.paths = newPaths() // nothing is wanted any more: answers can be kept
 	for _, u := range p.wants {
 		p.demand(u)
 	}
@@ -128,6 +132,13 @@ func (p *planner) markSymmetric(u graph.Use, t *tensor) {
 // travel moves the pair of v to the tensors that its data movement reads, and
 // returns those. Several (of a Concat) get one scale.
 func (p *planner) travel(v *graph.Value) []*tensor {
+	if p.paths.sources[v] == nil {
+		p.paths.sources[v] = p.travelOnce(v)
+	}
+	return p.paths.sources[v]
+}
+
+func (p *planner) travelOnce(v *graph.Value) []*tensor {
 	m := v.Def()
 	var out []*tensor
 	for _, i := range dataInputs(m) {
@@ -183,6 +194,21 @@ func (p *planner) travels(v *graph.Value, depth int) bool {
 	if m == nil || depth > 8 || p.own[v] || !p.moves(m) || v.Graph() != p.model.Main {
 		return false
 	}
+	if p.paths == nil {
+		return p.carries(v, depth)
+	}
+	k := reach{v, depth}
+	known, ok := p.paths.travels[k]
+	if !ok {
+		known = p.carries(v, depth)
+		p.paths.travels[k] = known
+	}
+	return known
+}
+
+// carries is travels for a value that data movement computes.
+func (p *planner) carries(v *graph.Value, depth int) bool {
+	m := v.Def()
 	if v.IsOutput() || !p.profile.Quant.ShareAll && !p.allWant(v, depth) {
 		return false
 	}
@@ -219,6 +245,18 @@ func (p *planner) allWant(v *graph.Value, depth int) bool {
 // eightBit says whether v is written by an 8-bit layer (through its
 // activation), by a residual addition, or wanted in 8 bits anyway.
 func (p *planner) eightBit(v *graph.Value) bool {
+	if p.paths == nil {
+		return p.written(v)
+	}
+	known, ok := p.paths.eightBit[v]
+	if !ok {
+		known = p.written(v)
+		p.paths.eightBit[v] = known
+	}
+	return known
+}
+
+func (p *planner) written(v *graph.Value) bool {
 	for _, u := range v.Uses() {
 		if p.wanted[u] && !p.moves(u.Node) {
 			return true
@@ -290,7 +328,7 @@ func (p *planner) wantConcat() {
 	}
 	for i := 0; i < len(p.wants); i++ {
 		n := p.wants[i].Value().Def()
-		if n == nil || !n.Is("Concat") || n.Graph() != p.model.Main || p.avoid[n] {
+		if n == nil || p.wanted[graph.Use{Node: n}] || !n.Is("Concat") || n.Graph() != p.model.Main || p.avoid[n] {
 			continue
 		}
 		all := true

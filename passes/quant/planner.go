@@ -32,7 +32,8 @@ type planner struct {
 	joins   []concatJoin
 	own     map[*graph.Value]bool   // Concat outputs whose inputs do not share a scale
 	given   map[graph.Use][]*tensor // the tensors that serve a wanted use
-	avoid   map[*graph.Node]bool    // additions and Concats that stay float
+	paths   *paths
+	avoid   map[*graph.Node]bool // additions and Concats that stay float
 
 	bound *graph.Model // the model with the sizes of the first sample
 	cost  *cost.Cost
