@@ -9,6 +9,7 @@ import (
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/onnx"
+	"pgregory.net/rapid"
 )
 
 // pixels reads what Pillow made of the fixture picture.
@@ -171,4 +172,34 @@ func TestFoldersOfPicturesInNaturalOrder(t *testing.T) {
 	if !slices.Equal(shape, []int64{2, 3, 8, 8}) || filepath.Base(set.Name(1)) != "1.PNG and following" {
 		t.Errorf("%v %q", shape, set.Name(1))
 	}
+}
+
+// Any picture comes out in the size asked for, or with an error.
+func TestAnySize(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		side := rapid.IntRange(1, 60)
+		in := image.NewRGBA(image.Rect(0, 0, side.Draw(t, "w"), side.Draw(t, "h")))
+		p := Preprocess{
+			Scale: 1, Pad: 7, Ratio: rapid.SampledFrom([]float64{0, 0.5, 0.875}).Draw(t, "ratio"),
+			Fit:    rapid.SampledFrom([]string{"stretch", "cover", "letterbox"}).Draw(t, "fit"),
+			Anchor: rapid.SampledFrom([]string{"center", "topleft"}).Draw(t, "anchor"),
+			Filter: rapid.SampledFrom([]string{"bilinear", "bicubic", "linear", "nearest"}).Draw(t, "filter"),
+		}
+		if rapid.Bool().Draw(t, "resize") {
+			p.Resize = Size{side.Draw(t, "rw"), side.Draw(t, "rh")}
+		}
+		h, w := int64(side.Draw(t, "oh")), int64(side.Draw(t, "ow"))
+		q, err := newPicture(port("x", onnx.Float, 1, 3, h, w), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := q.bring(in)
+		if err != nil {
+			return
+		}
+		a, err := q.numbers8(out)
+		if err != nil || !slices.Equal(a.Shape, []int64{1, 3, h, w}) || len(a.Bytes) != int(12*h*w) {
+			t.Fatalf("%v %v", a.Shape, err)
+		}
+	})
 }
