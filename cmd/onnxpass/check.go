@@ -172,7 +172,7 @@ func (a *app) printCheck(d *document) {
 	for _, e := range d.Errors {
 		printMessage(a.err, e.Level(), e, a.colored(a.err))
 	}
-	counts := map[string]int{}
+	counts := map[string]int{"error": len(d.Errors)}
 	for i, f := range d.Findings {
 		l := level(f.Severity)
 		counts[l]++
@@ -191,7 +191,7 @@ func (a *app) printCheck(d *document) {
 		if where == "" {
 			where = f.Value
 		}
-		fmt.Fprintf(a.out, "%s: %s %s: %s%s\n", d.Input.Path, tag, printable(where), printable(f.Message), hint)
+		fmt.Fprintf(a.out, "%s: %s %s: %s%s\n", d.Input.Path, tag, oneLine(where), oneLine(f.Message), oneLine(hint))
 	}
 	if n := len(d.Findings) - mostFindings; n > 0 {
 		fmt.Fprintf(a.out, "%s: and %d more findings (--json has all)\n", d.Input.Path, n)

@@ -136,6 +136,7 @@ func (a *app) finish(err error) int {
 	}
 	list := messages(err)
 	code := list[0].Exit()
+	list = firstOfEach(list)
 	for i, m := range list {
 		if i == mostMessages {
 			fmt.Fprintf(a.err, "and %d more\n", len(list)-i)
@@ -146,19 +147,54 @@ func (a *app) finish(err error) int {
 	return code
 }
 
+// firstOfEach keeps the first of the rules that one model breaks: the others
+// often follow from it, and check lists them all.
+func firstOfEach(list []*diag.Error) []*diag.Error {
+	var out []*diag.Error
+	more := 0
+	for i, e := range list {
+		if i > 0 && strings.HasPrefix(e.Code, "OP31") && fileOf(e) != "" && fileOf(e) == fileOf(list[i-1]) {
+			more++
+			continue
+		}
+		out, more = append(told(out, more), e), 0
+	}
+	return told(out, more)
+}
+
+// told adds to the last message that there are more about its file.
+func told(list []*diag.Error, more int) []*diag.Error {
+	if more > 0 {
+		last := *list[len(list)-1]
+		last.Fields = append(last.Fields[:len(last.Fields):len(last.Fields)],
+			diag.Field{Label: "others", Text: fmt.Sprintf("%d more; onnxpass check lists them", more)})
+		list[len(list)-1] = &last
+	}
+	return list
+}
+
+func fileOf(e *diag.Error) string {
+	for _, f := range e.Fields {
+		if f.Label == "file" {
+			return f.Text
+		}
+	}
+	return ""
+}
+
 // printMessage writes a message in its fixed form: level and code, what, labelled facts, hint, more.
 func printMessage(w io.Writer, level string, e *diag.Error, color bool) {
 	tag := level + "[" + e.Code + "]"
 	if color {
 		tag = paint(level, tag)
 	}
-	fmt.Fprintf(w, "%s: %s\n", tag, printable(e.What))
+	fmt.Fprintf(w, "%s: %s\n", tag, oneLine(e.What))
 	fields := e.Fields
 	if e.Err != nil {
 		fields = append(fields[:len(fields):len(fields)], diag.Field{Label: "cause", Text: e.Err.Error()})
 	}
-	if e.Hint != "" {
-		fields = append(fields[:len(fields):len(fields)], diag.Field{Label: "hint", Text: e.Hint})
+	if hint := hintOf(e); hint != "" {
+		fields = append(fields[:len(fields):len(fields)], diag.Field{Label: "hint", Text: hint})
 	}
 	fields = append(fields[:len(fields):len(fields)], diag.Field{Label: "more", Text: "onnxpass explain " + e.Code})
 	width := 6
@@ -171,11 +207,35 @@ func printMessage(w io.Writer, level string, e *diag.Error, color bool) {
 	}
 }
 
+// hintOf is what the user can do. Models that break a rule of the format are
+// mended where they are made, whatever the rule is.
+func hintOf(e *diag.Error) string {
+	if e.Hint == "" && (strings.HasPrefix(e.Code, "OP31") || strings.HasPrefix(e.Code, "OP320")) {
+		return "this is not a valid ONNX model: mend the program that wrote it, or export it again (onnxpass dump shows the graph)"
+	}
+	return e.Hint
+}
+
+// oneLine is printable without line breaks, for text that starts at the first column.
+func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", "\uFFFD") }
+
+// steers tells whether a character moves the cursor, changes colours or
+// reorders the text around it.
+func steers(r rune) bool {
+	switch {
+	case r == '\n' || r == '\t':
+		return false
+	case r < ' ' || r >= 0x7f && r < 0xa0: // C0, DEL, C1
+		return true
+	}
+	return r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f // line separators, bidirectional controls
+}
+
 // printable replaces control characters: names come from files and must not steer the terminal.
 func printable(s string) string {
 	const most = 2000
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if steers(r) {
 			return '\uFFFD'
 		}
 		return r

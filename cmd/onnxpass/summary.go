@@ -153,7 +153,7 @@ func (s *sheet) table(r *passes.Result) {
 	for _, c := range r.Contract {
 		s.line("changed", "%s", c)
 	}
-	fmt.Fprintf(s.w, "%s\n\n", "MACs are for "+a.Shapes)
+	fmt.Fprintf(s.w, "%s\n\n", oneLine("MACs are for "+a.Shapes))
 }
 
 func macs(b passes.Bill) string {
@@ -195,7 +195,7 @@ func (s *sheet) plan(r *passes.Result) {
 				fmt.Fprintf(s.w, "  and %d more (--json has all)\n", len(p.Plan)-i)
 				break
 			}
-			fmt.Fprintf(s.w, "  %-28s %-14s %s  %s\n", printable(e.Node), e.Op, e.Action, e.Detail)
+			fmt.Fprintf(s.w, "  %-28s %-14s %s  %s\n", oneLine(e.Node), oneLine(e.Op), e.Action, oneLine(e.Detail))
 		}
 	}
 	fmt.Fprintln(s.w, "\ndry run: nothing was written")

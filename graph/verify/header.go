@@ -4,14 +4,22 @@ import (
 	"fmt"
 
 	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/schema"
 )
 
-// oldestIR is the first IR version with operator set imports.
-const oldestIR = 3
+// oldestIR is the first IR version with operator set imports; newestIR is the
+// one of the schema that package onnx is written from.
+const (
+	oldestIR = 3
+	newestIR = 14
+)
 
 func (c *checker) header(m *onnx.Model) {
 	if m.IRVersion < oldestIR {
 		c.add("OP3110", "the IR version is too old", "wanted", fmt.Sprintf("%d or later", oldestIR), "found", fmt.Sprint(m.IRVersion))
+	}
+	if m.IRVersion > newestIR {
+		c.add("OP3110", "the IR version is newer than this program knows", "wanted", fmt.Sprintf("%d or earlier", newestIR), "found", fmt.Sprint(m.IRVersion))
 	}
 	if len(m.OpsetImport) == 0 {
 		c.add("OP3111", "the model imports no operator set")
@@ -43,6 +51,9 @@ func (c *checker) imports(list []*onnx.OperatorSet, where ...string) {
 			c.add("OP3111", "an operator set is imported twice", append(where, "domain", domainName(domain))...)
 		case s.Version < 1:
 			c.add("OP3111", "an operator set has no version", append(where, "domain", domainName(domain), "found", fmt.Sprint(s.Version))...)
+		case schema.Latest(domain) > 0 && s.Version > schema.Latest(domain):
+			c.add("OP3111", "an operator set is newer than this program knows",
+				append(where, "domain", domainName(domain), "wanted", fmt.Sprintf("%d or earlier", schema.Latest(domain)), "found", fmt.Sprint(s.Version))...)
 		}
 		seen[domain] = true
 	}

@@ -27,13 +27,13 @@ func Model(m *graph.Model) error {
 	}
 	c.header(out)
 	c.functions(out)
-	c.mainInterface(out.Graph)
 	c.graph(m.Main, nil)
 	c.messages(out.Graph, nil)
 	for i, f := range m.Functions {
 		c.graph(f.Body, nil)
 		c.functionMessages(out.Functions[i])
 	}
+	c.mainInterface(out.Graph) // last: a shape that is missing there may be so because a node is wrong
 	return errors.Join(c.problems...)
 }
 

@@ -86,7 +86,9 @@ var rules = []struct {
 	{"subgraph without name", "OP3113 graph", func(m *onnx.Model) { then(m).Name = "" }},
 	{"input without type", "OP3114 input x", func(m *onnx.Model) { m.Graph.Input[0].Type = nil }},
 	{"input without element type", "OP3114 input x", func(m *onnx.Model) { m.Graph.Input[0].Type.Tensor.Elem = 0 }},
-	{"output without shape", "OP3114 output y", func(m *onnx.Model) { m.Graph.Output[0].Type.Tensor.Shape = nil }},
+	{"input without shape", "OP3114 input x", func(m *onnx.Model) { m.Graph.Input[0].Type.Tensor.Shape = nil }},
+	{"IR of the future", "OP3110 found 99", func(m *onnx.Model) { m.IRVersion = 99 }},
+	{"operator set of the future", "OP3111 found 999", func(m *onnx.Model) { m.OpsetImport[0].Version = 999 }},
 	{"outputs of one name", "OP3114 output y", func(m *onnx.Model) { m.Graph.Output[1].Name = "y" }},
 	{"no operator type", "OP3116 producing", func(m *onnx.Model) { nodeOf(m, "Relu").OpType = "" }},
 	{"no inputs and outputs", "OP3116 lonely", func(m *onnx.Model) {

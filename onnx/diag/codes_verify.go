@@ -1,8 +1,8 @@
 package diag
 
 var verifyCodes = []Entry{
-	{"OP3110", "the IR version is too old", `Models before IR version 3 do not say which operator sets they use, so the meaning of their nodes is not defined. Export the model again with a current exporter.`},
-	{"OP3111", "operator set imports are missing or wrong", `A model states for each operator domain which version it uses, once. Without it no node has a meaning.`},
+	{"OP3110", "the IR version is too old or too new", `Models before IR version 3 do not say which operator sets they use, so the meaning of their nodes is not defined. Export the model again with a current exporter. A version newer than the one in the message may have fields that this program does not know: update it, or export with an earlier version.`},
+	{"OP3111", "operator set imports are missing or wrong", `A model states for each operator domain which version it uses, once. Without it no node has a meaning. Of a version that is newer than the operator table of this program the rules are not known: update the program, or export with an earlier opset.`},
 	{"OP3112", "the operator set of a node is not imported", `A node's domain must be among the opset_import entries of the model, or of the function that the node is in.`},
 	{"OP3113", "a graph has no name", `The format demands that the main graph and every subgraph have a name.`},
 	{"OP3114", "the interface of the model is incomplete", `Inputs and outputs of the main graph need a unique name, an element type and a shape. The sizes in the shape may be unknown or symbolic, the number of dimensions may not.`},
