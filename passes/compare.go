@@ -54,6 +54,9 @@ func CompareRunners(ctx context.Context, refRunner, runner calib.Runner, ref, mo
 func verification(c *calib.Comparison, runtime string, random bool) *Verification {
 	v := &Verification{Runtime: runtime, Samples: c.Samples, Random: random, SQNR: perfect, Cosine: 1}
 	for i, a := range c.Outputs {
+		bounded(&a.Cosine)
+		bounded(&a.SQNR)
+		bounded(&a.MaxAbs)
 		m := OutputMetric{Name: a.Name, SQNR: a.SQNR, Cosine: a.Cosine, MaxAbs: a.MaxAbs, Undefined: a.Undefined, Broken: a.Broken}
 		if a.Positions > 0 {
 			pct := 100 * a.Top1

@@ -27,6 +27,11 @@ func (w *work) finish(ctx context.Context) error {
 func (w *work) conclude(ctx context.Context) error {
 	switch {
 	case w.Output == "":
+		size, err := written(w.exported)
+		if err != nil {
+			return err
+		}
+		w.result.After.FileBytes = size
 		if err := w.prove(ctx, w.exported); err != nil {
 			return err
 		}
@@ -48,6 +53,21 @@ func (w *work) conclude(ctx context.Context) error {
 		w.Gates.budget(j, w.result.After) // measured results make the file a little larger
 		return errors.Join(j.err(), ctx.Err())
 	})
+}
+
+// written is the size of m as one file.
+func written(m *onnx.Model) (int64, error) {
+	var n counter
+	err := onnx.Write(&n, m)
+	return int64(n), err
+}
+
+// counter counts what is written to it.
+type counter int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
 }
 
 // hashes identify the input and the samples. They are computed while other

@@ -161,7 +161,7 @@ func (w *work) prepareData() error {
 				Hinted("give real inputs with -d (npy, npz, images, test_data_set_*), or -d random to try things out")
 		}
 		if w.Runner == nil {
-			return w.NoRunner
+			return w.noRunner(s.Pass.Name)
 		}
 	}
 	return nil
@@ -176,6 +176,14 @@ func (w *work) viewData(ports []calib.Port) ([]calib.InputSummary, error) {
 		set = w.HeldOut
 	}
 	return calib.Summarize(context.Background(), set, ports, viewed)
+}
+
+// noRunner is why a step that executes the model cannot run.
+func (w *work) noRunner(pass string) error {
+	if w.NoRunner != nil {
+		return w.NoRunner
+	}
+	return diag.New("OP6201", "pass "+pass+" runs the model, and there is no runtime library").Hinted("see onnxpass runtime status")
 }
 
 func (w *work) noteSamples(s *calib.Set) {

@@ -261,6 +261,7 @@ func (p *Pipeline) runStep(ctx context.Context, env *Env, step Step) error {
 	env.logger().Info("pass", "name", step.Pass.Name, "spec", step.String())
 	err := step.run(ctx, env)
 	env.Report.Seconds = time.Since(start).Seconds()
+	env.Report.tidy()
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package passes
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx/diag"
@@ -106,6 +107,40 @@ type Range struct {
 	Max     float64  `json:"max"`
 	Clipped *float64 `json:"clipped_pct"` // observed values outside [Low, High], in percent
 	SQNR    *float64 `json:"sqnr_db"`     // estimated from the histogram
+}
+
+// tidy replaces figures that JSON cannot carry: a measurement that is not
+// finite was not made, a bound that is not finite is the largest number.
+func (r *StepReport) tidy() {
+	for i := range r.Layers {
+		l := &r.Layers[i]
+		for _, p := range []**float64{&l.SQNR, &l.Cosine, &l.MaxAbs, &l.WeightSQNR} {
+			measured(p)
+		}
+	}
+	for i := range r.Ranges {
+		g := &r.Ranges[i]
+		measured(&g.Clipped)
+		measured(&g.SQNR)
+		for _, p := range []*float64{&g.Scale, &g.Low, &g.High, &g.Min, &g.Max} {
+			bounded(p)
+		}
+	}
+}
+
+func measured(p **float64) {
+	if *p != nil && (math.IsNaN(**p) || math.IsInf(**p, 0)) {
+		*p = nil
+	}
+}
+
+func bounded(p *float64) {
+	switch {
+	case math.IsNaN(*p):
+		*p = 0
+	case math.IsInf(*p, 0):
+		*p = math.Copysign(math.MaxFloat64, *p)
+	}
 }
 
 // Skip records that n was left alone, and why. The reason is counted, so it

@@ -155,9 +155,12 @@ func (a *app) one(ctx context.Context, f *runFlags, p *plan, in input, many bool
 	}
 	final := out
 	if !f.dryRun {
-		if final, err = a.prepareOutput(&job, out); err != nil {
+		var made []string
+		if final, made, err = a.prepareOutput(&job, out); err != nil {
+			removeEmpty(made)
 			return nil, err
 		}
+		defer removeEmpty(made)
 		defer scratch.remove(job.Save.TempDir)
 	}
 	bar := a.progress()
@@ -175,24 +178,42 @@ func (a *app) one(ctx context.Context, f *runFlags, p *plan, in input, many bool
 }
 
 // prepareOutput makes the hidden folder in which the new file grows, and says where the job writes.
-func (a *app) prepareOutput(job *passes.Job, out string) (string, error) {
+// made are the folders that did not exist before.
+func (a *app) prepareOutput(job *passes.Job, out string) (file string, made []string, err error) {
 	dir := filepath.Dir(out)
 	if out == "-" {
 		dir = os.TempDir()
 		job.Save.External = onnx.ExternalNever
 	}
+	for d := dir; !exists(d); d = filepath.Dir(d) {
+		made = append(made, d)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
+		return "", made, err
 	}
 	tmp, err := scratch.make(dir)
 	if err != nil {
-		return "", err
+		return "", made, err
 	}
 	job.Save.TempDir, job.Output = tmp, out
 	if out == "-" {
 		job.Output = filepath.Join(tmp, "model.onnx")
 	}
-	return job.Output, nil
+	return job.Output, made, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil || !errors.Is(err, os.ErrNotExist)
+}
+
+// removeEmpty removes folders, inner first, as long as they are empty.
+func removeEmpty(dirs []string) {
+	for _, d := range dirs {
+		if os.Remove(d) != nil {
+			return
+		}
+	}
 }
 
 var externalModes = map[string]onnx.ExternalMode{"auto": onnx.ExternalAuto, "always": onnx.ExternalAlways, "never": onnx.ExternalNever}

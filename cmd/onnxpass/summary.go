@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sort"
 	"strings"
 
 	"github.com/onnxpass/onnxpass/calib"
@@ -210,6 +211,7 @@ func (s *sheet) proof(r *passes.Result) {
 			s.line(p.Pass, "%s: %s", f.Name, f.Value)
 		}
 	}
+	s.worst(r)
 	for _, g := range r.Gates {
 		verdict := "pass"
 		if !g.Pass {
@@ -217,6 +219,43 @@ func (s *sheet) proof(r *passes.Result) {
 		}
 		s.line("gate", "%s  %s  limit %s", verdict, g.Gate, g.Limit)
 		s.line("", "      found %s", g.Found)
+	}
+}
+
+// worst names what lost most: layers whose output was measured, or else the tensors with the coarsest ranges.
+func (s *sheet) worst(r *passes.Result) {
+	type entry struct {
+		name string
+		db   float64
+	}
+	var layers, tensors []entry
+	for _, p := range r.Passes {
+		for _, l := range p.Layers {
+			if l.SQNR != nil {
+				layers = append(layers, entry{l.Name, *l.SQNR})
+			}
+		}
+		for _, g := range p.Ranges {
+			if g.SQNR != nil {
+				tensors = append(tensors, entry{g.Tensor, *g.SQNR})
+			}
+		}
+	}
+	list, what := layers, ""
+	if len(list) == 0 {
+		list, what = tensors, "  (SQNR of the tensor in 8 bits)"
+	}
+	if len(list) == 0 {
+		return
+	}
+	sort.SliceStable(list, func(i, j int) bool { return list[i].db < list[j].db })
+	var text []string
+	for _, e := range list[:min(3, len(list))] {
+		text = append(text, fmt.Sprintf("%s %.1f dB", e.name, e.db))
+	}
+	s.line("worst", "%s%s", strings.Join(text, "   "), what)
+	if len(layers) > 0 && layers[0].name != "" {
+		s.line("", "to keep the first as it is: --exclude '%s'", layers[0].name)
 	}
 }
 
