@@ -30,6 +30,7 @@ func portableRules() []Rule {
 		{"P02", "OP5302", Error, "opset 7 to 17", "write opset 17 or lower", srcTRTOp + "; " + srcOVOps, checkOpset},
 		{"P03", "OP5303", Advice, "no com.microsoft operators", "export with ai.onnx operators", srcOVOps, eachNode(checkMicrosoft)},
 		{"P04", "OP5304", Error, "no operator that TensorRT refuses", "replace the operator", srcTRTOp, checkForbidden},
+		{"P06", "", Advice, "int8 activations lose several dB in detectors with SiLU, in OpenVINO more than elsewhere: where the runtime is known, its own target is better", "", srcOVM, nil},
 		{"P05", "OP5305", Silent, "no int8 activations that meet in a Concat or Split before a convolution: OpenVINO computes them wrongly", "place the pair after the Concat", srcOVM, eachOp(checkSignedConcat, "Concat", "Split")},
 	}
 	return append(append(rules, tensorrtPairRules()...), commonRules()...)

@@ -122,8 +122,8 @@ func ort() *Profile {
 func portable() *Profile {
 	return &Profile{
 		Name:    "portable",
-		Title:   "any runtime: correct in OpenVINO, TensorRT and ONNX Runtime",
-		Version: "the common ground of the other three",
+		Title:   "one file for OpenVINO, TensorRT and ONNX Runtime",
+		Version: "the common ground of the other three, none of which runs it best",
 		Summary: "signed 8-bit activations with zero point 0, only the skip input of residual additions quantized, float biases, opset 13 to 17",
 		Quant: Quantization{
 			Linear:    []string{"Conv", "ConvTranspose", "Gemm", "MatMul"},
