@@ -80,8 +80,5 @@ func (p *planner) collect(ctx context.Context) (*calib.Table, error) {
 			add(t.value.Name())
 		}
 	}
-	for _, j := range p.joins {
-		add(j.output.Name())
-	}
 	return p.env.Calib.Collect(ctx, p.model, reqs)
 }
