@@ -16,7 +16,7 @@ import (
 // an Identity node is added behind the last node. An error says that an output
 // cannot have its name.
 func (m *Model) Export() (*onnx.Model, error) {
-	e := &exporter{names: map[*Value]string{}, taken: map[string]bool{}, extra: map[*Graph][]*onnx.Node{}}
+	e := &exporter{names: map[*Value]string{}, taken: map[string]bool{}, extra: map[*Graph][]identity{}}
 	for g := range m.Graphs() {
 		if err := e.planOutputs(g); err != nil {
 			return nil, err
@@ -48,7 +48,14 @@ func (m *Model) training() []*onnx.TrainingInfo {
 type exporter struct {
 	names map[*Value]string // names that differ from Value.name
 	taken map[string]bool   // new names that are in no family yet
-	extra map[*Graph][]*onnx.Node
+	extra map[*Graph][]identity
+}
+
+// identity is a node to add: it gives value the public name of an output. Its
+// message is made last, when value has its final name.
+type identity struct {
+	value      *Value
+	node, name string
 }
 
 func (e *exporter) name(v *Value) string {
@@ -117,13 +124,13 @@ func (e *exporter) vacate(g *Graph, name string, settled map[*Value]bool) error 
 	return nil
 }
 
-func (e *exporter) identity(g *Graph, v *Value, name string) *onnx.Node {
+func (e *exporter) identity(g *Graph, v *Value, name string) identity {
 	node := g.family.freshNode(name+"_identity", "")
 	for i := 1; e.taken["\x00"+node]; i++ {
 		node = g.family.freshNode(name+"_identity"+strconv.Itoa(i), "")
 	}
 	e.taken["\x00"+node] = true
-	return &onnx.Node{OpType: "Identity", Name: node, Input: []string{e.name(v)}, Output: []string{name}}
+	return identity{v, node, name}
 }
 
 // planCaptures renames values of inner scopes that would hide an outer value from its reader.
@@ -196,7 +203,10 @@ func (e *exporter) nodes(g *Graph) []*onnx.Node {
 	for n := range g.Nodes() {
 		out = append(out, e.node(n))
 	}
-	return append(out, e.extra[g]...)
+	for _, x := range e.extra[g] {
+		out = append(out, &onnx.Node{OpType: "Identity", Name: x.node, Input: []string{e.name(x.value)}, Output: []string{x.name}})
+	}
+	return out
 }
 
 // node is the message itself while it still says what the graph says.

@@ -226,6 +226,28 @@ func TestOutputNameOwnedByInput(t *testing.T) {
 	}
 }
 
+// The Identity that gives a body's input the name of an output reads the name
+// that the input has in the end: another output takes its first one.
+func TestIdentityReadsFinalName(t *testing.T) {
+	body := &onnx.Graph{Name: "body",
+		Input:  []*onnx.ValueInfo{info("i", onnx.Float, 2)},
+		Node:   []*onnx.Node{node("Relu", "relu", list("i"), list("r"))},
+		Output: []*onnx.ValueInfo{info("r", onnx.Float, 2), info("i", onnx.Float, 2)}}
+	m := mustImport(t, model(&onnx.Graph{Name: "g",
+		Node:   []*onnx.Node{node("Loop", "loop", list("", "", "x"), list("y", "z"), &onnx.Attribute{Name: "body", Type: onnx.AttrGraph, G: body})},
+		Input:  []*onnx.ValueInfo{info("x", onnx.Float, 2)},
+		Output: []*onnx.ValueInfo{info("y", onnx.Float, 2), info("z", onnx.Float, 2)}}))
+	inner := find(t, m, "loop").Subgraph("body")
+	r, i := inner.Return().In(0), inner.Return().In(1)
+	inner.Return().SetIn(0, i)
+	inner.Return().SetIn(1, r)
+	out := mustExport(t, m).Graph.Node[0].Attribute[0].G
+	relu, id := out.Node[0], out.Node[1]
+	if id.Input[0] != out.Input[0].Name || id.Output[0] != "r" || relu.Output[0] != "i" || relu.Input[0] != out.Input[0].Name {
+		t.Errorf("input %s, Relu %v -> %v, Identity %v -> %v", out.Input[0].Name, relu.Input, relu.Output, id.Input, id.Output)
+	}
+}
+
 func TestHidingNamesAreMovedAside(t *testing.T) {
 	then := &onnx.Graph{Name: "then",
 		Node:   []*onnx.Node{node("Relu", "in", list("x"), list("r"))}, // hides the outer r

@@ -5,12 +5,14 @@ import (
 	"github.com/onnxpass/onnxpass/onnx"
 )
 
-// Shape, Dim and Type are those of package infer.
-type (
-	Shape = infer.Shape
-	Dim   = infer.Dim
-	Type  = infer.Type
-)
+// Shape is the shape of a value.
+type Shape = infer.Shape
+
+// Dim is one dimension of a shape.
+type Dim = infer.Dim
+
+// Type is the type of a value.
+type Type = infer.Type
 
 // Value is an edge: a graph input, an initializer or a node's output.
 type Value struct {

@@ -112,11 +112,12 @@ func (w *work) prepare() error {
 	if w.Target != nil {
 		r.Target = w.Target.Name
 	}
-	g, err := load(w.Model)
+	g, notes, err := Load(w.Model)
 	if err != nil {
 		return err
 	}
 	w.graph = g
+	r.Notes = append(r.Notes, notes...)
 	r.Input = Describe(w.Model, w.Path)
 	if w.Path != "" {
 		if r.Input.Bytes, err = fileBytes(w.Path, w.Model); err != nil {

@@ -15,15 +15,6 @@ import (
 	"github.com/onnxpass/onnxpass/onnx"
 )
 
-// load imports a model and checks it.
-func load(m *onnx.Model) (*graph.Model, error) {
-	g, err := graph.Import(m)
-	if err != nil {
-		return nil, err
-	}
-	return g, Verify(g)
-}
-
 // count is the bill of g for the job's shapes.
 func (w *work) count(g *graph.Model) Bill { return Measure(g, w.Shapes, w.Sizes) }
 

@@ -236,10 +236,10 @@ func formatValue(v reflect.Value) string {
 }
 
 func typeName(t reflect.Type) string {
-	switch {
-	case t == durationType:
+	switch t {
+	case durationType:
 		return "duration"
-	case t == sizeType:
+	case sizeType:
 		return "size"
 	}
 	switch t.Kind() {

@@ -15,7 +15,10 @@ import (
 // prove looks at the new file as its users will: it is opened, checked against
 // the format and the target's rules, run against the original, and judged.
 func (w *work) prove(ctx context.Context, m *onnx.Model) error {
-	g, err := load(m)
+	g, err := graph.Import(m)
+	if err == nil {
+		err = Verify(g)
+	}
 	if err != nil {
 		return diag.New("OP1003", "the written file does not read back").Wrap(err)
 	}
@@ -49,7 +52,7 @@ func (w *work) lint(g *graph.Model) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	o, err := load(w.Model)
+	o, _, err := Load(w.Model)
 	if err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (w *work) runs() bool {
 func (w *work) execute(ctx context.Context, m *onnx.Model) error {
 	switch {
 	case w.NoVerify:
-		w.unproven("--no-verify was set")
+		_ = w.unproven("--no-verify was set")
 		return nil
 	case !w.edited() && !w.Gates.numeric():
 		return nil // the graph is the original's

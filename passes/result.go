@@ -2,7 +2,6 @@ package passes
 
 import (
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/graph/cost"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes/target"
 )
@@ -70,16 +69,6 @@ type Bill struct {
 	Nodes      int     `json:"nodes"`
 	Quantize   int     `json:"quantize_nodes"`
 	Dequantize int     `json:"dequantize_nodes"`
-}
-
-// bill fills in everything but the file size.
-func bill(c *cost.Cost, nodes, q, dq int, shapes string) Bill {
-	b := Bill{Params: c.Params, ParamBytes: c.ParamBytes, Uncounted: c.Uncounted, Shapes: shapes,
-		Int8Pct: 100 * c.Share(cost.Int8), Nodes: nodes, Quantize: q, Dequantize: dq}
-	if c.Uncounted == 0 || c.MACs > 0 {
-		b.MACs = &c.MACs
-	}
-	return b
 }
 
 // Verification is the comparison of the original and the new model on held-out samples.

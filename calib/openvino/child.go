@@ -47,7 +47,7 @@ func (c *child) ask(ctx context.Context, q request) (reply, error) {
 	if c.dead != nil {
 		return reply{}, c.dead
 	}
-	stop := context.AfterFunc(ctx, func() { c.cmd.Process.Kill() })
+	stop := context.AfterFunc(ctx, func() { _ = c.cmd.Process.Kill() })
 	defer stop()
 	var a reply
 	err := c.out.Encode(q)
@@ -66,7 +66,7 @@ func (c *child) ask(ctx context.Context, q request) (reply, error) {
 
 // crashed describes the end of the process; broken is how the connection noticed.
 func (c *child) crashed(broken error) error {
-	c.cmd.Process.Kill() // it may still be there when only the connection broke
+	_ = c.cmd.Process.Kill() // it may still be there when only the connection broke
 	end := c.wait()
 	if end == nil {
 		end = broken
@@ -81,8 +81,8 @@ func (c *child) crashed(broken error) error {
 // close ends the child: it stops serving when its input ends.
 func (c *child) close() error {
 	c.stdin.Close()
-	c.cmd.Process.Kill() // do not wait for OpenVINO to tear down
-	c.wait()
+	_ = c.cmd.Process.Kill() // do not wait for OpenVINO to tear down
+	_ = c.wait()
 	c.dead = diag.New("OP6352", "the session is closed")
 	return nil
 }

@@ -63,7 +63,7 @@ func (s *session) infer(ctx context.Context) error {
 	cancelled := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(cancelled)
-		s.rt.call(inferRequestCancel, uintptr(s.program.request))
+		_ = s.rt.call(inferRequestCancel, uintptr(s.program.request))
 	})
 	err := s.rt.call(inferRequestInfer, uintptr(s.program.request))
 	if !stop() {

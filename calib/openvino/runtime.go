@@ -109,7 +109,7 @@ func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) 
 	in, out := portNames(m)
 	s, err := r.open(ctx, path, in, out, o)
 	if err != nil {
-		remove()
+		_ = remove()
 		return nil, err
 	}
 	s.remove = remove

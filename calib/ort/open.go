@@ -23,7 +23,7 @@ func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) 
 	}
 	s, err := r.openFile(ctx, path, o, "")
 	if err != nil {
-		remove()
+		_ = remove()
 		return nil, err
 	}
 	if remove() != nil { // Windows keeps files that are mapped

@@ -55,7 +55,7 @@ func (s *session) execute(ctx context.Context, in, out []unsafe.Pointer) error {
 	terminated := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(terminated)
-		s.rt.call(runOptionsSetTerminate, uintptr(options))
+		_ = s.rt.call(runOptionsSetTerminate, uintptr(options))
 	})
 	err := s.rt.call(run, uintptr(s.handle), uintptr(options),
 		uintptr(unsafe.Pointer(unsafe.SliceData(s.inC))), uintptr(unsafe.Pointer(unsafe.SliceData(in))), uintptr(len(s.in)),

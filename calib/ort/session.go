@@ -186,7 +186,7 @@ func (s *session) Close() error {
 	for _, names := range [][]unsafe.Pointer{s.inC, s.outC} {
 		for _, p := range names {
 			if p != nil {
-				s.rt.call(allocatorFree, uintptr(s.rt.allocator), uintptr(p))
+				_ = s.rt.call(allocatorFree, uintptr(s.rt.allocator), uintptr(p))
 			}
 		}
 	}

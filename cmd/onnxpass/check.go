@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
@@ -95,13 +94,11 @@ func (a *app) checkOne(f *checkFlags, targets []*target.Profile, known map[strin
 	defer m.Close()
 	r := &passes.Result{Schema: passes.Schema, Tool: toolName(), Target: strings.Join(f.targets, ","), Input: passes.Describe(m, in.path)}
 	r.Input.Bytes = sizeOf(in.path, m)
-	g, err := graph.Import(m)
-	if err == nil {
-		err = passes.Verify(g)
-	}
+	g, notes, err := passes.Load(m)
 	if err != nil {
 		return r, err
 	}
+	r.Notes = append(r.Notes, notes...)
 	for _, p := range targets {
 		for _, x := range p.Lint(g) {
 			if !known[fingerprint(in.path, x)] {

@@ -14,7 +14,7 @@ const groupKey = "group"
 
 func setGroup(fs *pflag.FlagSet, group string, names ...string) {
 	for _, n := range names {
-		fs.SetAnnotation(n, groupKey, []string{group})
+		_ = fs.SetAnnotation(n, groupKey, []string{group})
 	}
 }
 

@@ -44,7 +44,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	setGroup(fs, "Run", "runtime-check", "threads")
 	setGroup(fs, "Output", "report")
 	f.data.add(fs)
-	fs.MarkHidden("verify-data")
+	_ = fs.MarkHidden("verify-data")
 	f.gates.addNumeric(fs)
 	return c
 }

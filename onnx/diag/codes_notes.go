@@ -6,4 +6,5 @@ var noteCodes = []Entry{
 	{"OP8002", "random samples", `The samples are random numbers (--data random). Ranges measured on them say little about real inputs; use them to try things out, not to ship.`},
 	{"OP8004", "the target's own runtime was not asked", `The target's runtime is not installed, so the file was checked against the target's rules and in ONNX Runtime only. --runtime-check require makes this an error.`},
 	{"OP8005", "passes run in an unusual order", `--keep-order runs the passes as typed although their usual order is another one. The message says why it is.`},
+	{"OP8006", "something that runtimes do without was supplied", `The format demands that graphs have names and that outputs of the model declare an element type and a shape. Runtimes load files without them, and some exporters leave them out, so such a model is accepted: a file written from it has the names, and the types that follow from the nodes. The dimensions themselves may stay unknown or symbolic.`},
 }

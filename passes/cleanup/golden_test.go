@@ -58,7 +58,7 @@ func golden(t *testing.T, rt calib.Runner, file string) {
 	} else if rt == nil {
 		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
 	}
-	before := parse(t, string(section(a, "in")))
+	before := parse(t, section(a, "in"))
 	m, err := graph.Import(before)
 	if err != nil {
 		t.Fatal(err)

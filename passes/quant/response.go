@@ -27,7 +27,6 @@ func activationEnd(v *graph.Value) *graph.Value {
 		}
 	}
 	inside := map[*graph.Node]bool{}
-	front := v
 	for n := firstReader(v); n != nil && len(inside) < 12; n = n.Next() {
 		if !readsFrom(n, v, inside) {
 			continue
@@ -36,7 +35,7 @@ func activationEnd(v *graph.Value) *graph.Value {
 			return nil
 		}
 		inside[n] = true
-		front = n.Out(0)
+		front := n.Out(0)
 		if closed(v, front, inside) {
 			return front
 		}

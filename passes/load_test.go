@@ -1,0 +1,56 @@
+package passes
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// What runtimes load is accepted, completed and said; the original stays as it is.
+func TestLoadCompletes(t *testing.T) {
+	for _, strip := range []func(*onnx.Graph){
+		func(g *onnx.Graph) { g.Output[0].Type.Tensor.Shape = nil },
+		func(g *onnx.Graph) { g.Output[0].Type.Tensor.Elem = onnx.Undefined },
+		func(g *onnx.Graph) { g.Output[0].Type = nil },
+		func(g *onnx.Graph) { g.Name = "" },
+	} {
+		in := model(t, chain)
+		strip(in.Graph)
+		j := job(t, "drop")
+		j.Model = in
+		done, err := Run(context.Background(), j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(done.Result.Notes, func(n *diag.Error) bool { return n.Code == "OP8006" }) {
+			t.Errorf("notes: %v", done.Result.Notes)
+		}
+		g, err := graph.Import(done.Model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Verify(g); err != nil || g.Main.Outputs()[0].Type().String() != "float [N,4]" {
+			t.Errorf("%v, output %v", err, g.Main.Outputs()[0].Type())
+		}
+		if g, err = graph.Import(in); err != nil {
+			t.Fatal(err)
+		}
+		if Verify(g) == nil {
+			t.Error("the original was changed")
+		}
+	}
+}
+
+// The number of dimensions of an input follows from nothing.
+func TestLoadRefusesInputWithoutShape(t *testing.T) {
+	in := model(t, chain)
+	in.Graph.Input[0].Type.Tensor.Shape = nil
+	_, _, err := Load(in)
+	if err == nil {
+		t.Error("accepted")
+	}
+}
