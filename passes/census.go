@@ -10,7 +10,7 @@ import (
 type nodeSet map[*graph.Node]string // operator type, which a pass may change in place
 
 func census(m *graph.Model) nodeSet {
-	set := nodeSet{}
+	set := make(nodeSet, m.Main.NumNodes())
 	for n := range m.All() {
 		set[n] = n.Op()
 	}

@@ -248,8 +248,10 @@ func (w *work) transform(ctx context.Context) error {
 		if err := Verify(w.graph); err != nil {
 			return diag.New("OP1003", "the passes left an invalid graph", "passes", Names(w.pipeline.Steps)).Wrap(err)
 		}
+		r.After = w.count(w.graph)
+	} else {
+		r.After = r.Before
 	}
-	r.After = w.count(w.graph)
 	w.exported, err = w.graph.Export()
 	if err == nil {
 		r.Contract = InterfaceChanges(w.Model, w.exported)

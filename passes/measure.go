@@ -18,13 +18,15 @@ import (
 // count is the bill of g for the job's shapes.
 func (w *work) count(g *graph.Model) Bill { return Measure(g, w.Shapes, w.Sizes) }
 
-// Measure counts nodes, parameters and MACs of g. Input shapes and sizes of
+// Measure counts nodes, parameters and MACs of g, which is inferred. Input shapes and sizes of
 // symbolic dimensions fix what the model leaves open; a batch that stays open counts as 1.
 func Measure(g *graph.Model, shapes map[string][]int64, sizes map[string]int64) Bill {
 	b := Bill{}
-	bound, err := cost.Bind(g, shapes, sizes)
-	if err != nil {
-		bound = g
+	bound := g
+	if len(shapes) > 0 || !cost.Fixed(g) {
+		if copied, err := cost.Bind(g, shapes, sizes); err == nil {
+			bound = copied
+		}
 	}
 	c := cost.Count(bound)
 	b.Params, b.ParamBytes, b.Uncounted = c.Params, c.ParamBytes, c.Uncounted

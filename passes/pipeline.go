@@ -240,6 +240,7 @@ func (p Pass) validate() (errs []error) {
 // the model away. Passes that need samples see DryRun and only plan.
 func (p *Pipeline) Run(ctx context.Context, env *Env) ([]*StepReport, error) {
 	var reports []*StepReport
+	nodes := nodeSet(nil) // before the next step
 	dry := env.DryRun
 	defer func() { env.DryRun = dry }()
 	for _, step := range p.Steps {
@@ -249,31 +250,39 @@ func (p *Pipeline) Run(ctx context.Context, env *Env) ([]*StepReport, error) {
 		env.DryRun = dry && step.Pass.NeedsData
 		env.Report = &StepReport{Pass: step.Pass.Name, Spec: step.String(), Pulled: p.Pulled[step.Pass.Name], Planned: env.DryRun}
 		reports = append(reports, env.Report)
-		if err := p.runStep(ctx, env, step); err != nil {
+		var err error
+		if nodes, err = p.runStep(ctx, env, step, nodes); err != nil {
 			return reports, fmt.Errorf("pass %s: %w", step.Pass.Name, err)
 		}
 	}
 	return reports, nil
 }
 
-func (p *Pipeline) runStep(ctx context.Context, env *Env, step Step) error {
-	before, edits, start := census(env.Model), env.Model.Edits(), time.Now()
+// runStep runs one step and returns the nodes that it leaves. Nodes that are nil are counted first.
+func (p *Pipeline) runStep(ctx context.Context, env *Env, step Step, before nodeSet) (nodeSet, error) {
+	if before == nil {
+		before = census(env.Model)
+	}
+	edits, start := env.Model.Edits(), time.Now()
 	env.logger().Info("pass", "name", step.Pass.Name, "spec", step.String())
 	err := step.run(ctx, env)
 	env.Report.Seconds = time.Since(start).Seconds()
 	env.Report.tidy()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	env.Report.Edits = env.Model.Edits() - edits
-	env.Report.count(before, census(env.Model))
+	after := before
+	if env.Report.Edits = env.Model.Edits() - edits; env.Report.Edits > 0 {
+		after = census(env.Model)
+	}
+	env.Report.count(before, after)
 	if p.Check == nil || env.Report.Edits == 0 {
-		return nil
+		return after, nil
 	}
 	if err := p.Check(env.Model); err != nil {
-		return diag.New("OP1003", fmt.Sprintf("pass %s left an invalid graph", step.Pass.Name)).Wrap(err)
+		return nil, diag.New("OP1003", fmt.Sprintf("pass %s left an invalid graph", step.Pass.Name)).Wrap(err)
 	}
-	return nil
+	return after, nil
 }
 
 // run calls the pass and turns a panic into an error.

@@ -40,6 +40,17 @@ func Bind(m *graph.Model, shapes map[string][]int64, sizes map[string]int64) (*g
 	return c, c.Infer()
 }
 
+// Fixed says whether the shapes of all inputs that a run must feed are known, so
+// that there is nothing to bind.
+func Fixed(m *graph.Model) bool {
+	for _, in := range m.Main.Inputs() {
+		if _, ok := in.Shape().Static(); !ok && !in.IsInit() {
+			return false
+		}
+	}
+	return true
+}
+
 // fixed replaces the unknown dims of t.
 func fixed(t infer.Type, want []int64, bound map[string]int64) infer.Type {
 	dims := append([]graph.Dim(nil), t.Shape.Dims...)
