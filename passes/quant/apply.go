@@ -32,7 +32,7 @@ func (p *planner) apply() error {
 
 // integerBias stores the bias of a layer with a float output as int32 codes of
 // scale s_x * s_w[c], the form in which the accumulator takes it. A bias that
-// is too large for 32 bits, scaled by beta, or no vector stays as it is.
+// is too large for 32 bits, scaled, or not one element a channel stays as it is.
 func (p *planner) integerBias(l *layer) {
 	n, w := l.node, p.weightOf(l)
 	bias := n.In(2)
@@ -61,10 +61,10 @@ func quantizedNext(v *graph.Value) bool {
 // mostBias leaves room in the 32-bit accumulator for the products.
 const mostBias = math.MaxInt32 - 1<<20
 
-// biasCodes are the int32 codes and scales of a bias vector.
+// biasCodes are the int32 codes and scales of a bias with one element for each output channel.
 func biasCodes(t *onnx.Tensor, x float32, weights []float32) ([]int32, []float32, bool) {
 	b, err := t.Float32s()
-	if err != nil || len(t.Dims) != 1 || len(b) != len(weights) {
+	if err != nil || len(b) != len(weights) || len(t.Dims) == 0 || t.Dims[len(t.Dims)-1] != int64(len(b)) {
 		return nil, nil, false
 	}
 	codes, scales := make([]int32, len(b)), make([]float32, len(b))
