@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -43,40 +44,57 @@ func CompareRunners(ctx context.Context, refRunner, runner calib.Runner, ref, mo
 	if err != nil {
 		return nil, err
 	}
-	v := verification(c, runner.Name(), set.Random)
+	v := verification(c, integerOutputs(a), runner.Name(), set.Random)
 	if o.Labels != nil {
 		v.Accuracy = accuracy(set, o.Labels, before.top, after.top)
 	}
 	return v, nil
 }
 
-// verification turns a comparison into its report; the worst output speaks for all.
-func verification(c *calib.Comparison, runtime string, random bool) *Verification {
-	v := &Verification{Runtime: runtime, Samples: c.Samples, Random: random, SQNR: perfect, Cosine: 1}
+// integerOutputs says which outputs have integer or boolean elements.
+func integerOutputs(s calib.Session) []bool {
+	var out []bool
+	for _, p := range s.Outputs() {
+		out = append(out, p.Elem.IsInteger() || p.Elem == onnx.Bool)
+	}
+	return out
+}
+
+// verification turns a comparison into its report.
+func verification(c *calib.Comparison, integer []bool, runtime string, random bool) *Verification {
+	v := &Verification{Runtime: runtime, Samples: c.Samples, Random: random, SQNR: c.All.SQNR, Worst: perfect, Cosine: 1}
+	allInteger := !slices.Contains(integer, false)
 	for i, a := range c.Outputs {
 		bounded(&a.Cosine)
 		bounded(&a.SQNR)
 		bounded(&a.MaxAbs)
-		m := OutputMetric{Name: a.Name, SQNR: a.SQNR, Cosine: a.Cosine, MaxAbs: a.MaxAbs, Undefined: a.Undefined, Broken: a.Broken}
+		m := OutputMetric{Name: a.Name, Integer: integer[i], SQNR: a.SQNR, Cosine: a.Cosine, MaxAbs: a.MaxAbs, Undefined: a.Undefined, Broken: a.Broken}
 		if a.Positions > 0 {
 			pct := 100 * a.Top1
 			m.Agree = &pct
-			if v.Agree == nil || pct < *v.Agree {
-				v.Agree = &pct
-			}
 		}
-		if i == 0 || a.SQNR < v.SQNR {
-			v.SQNR, v.Output = a.SQNR, a.Name
-		}
-		v.Cosine = min(v.Cosine, a.Cosine)
-		v.MaxAbs = max(v.MaxAbs, a.MaxAbs)
-		v.Broken += a.Broken
 		v.Outputs = append(v.Outputs, m)
+		v.Broken += a.Broken
+		if allInteger || !m.Integer {
+			v.add(m)
+		}
 	}
 	for _, d := range c.Worst {
-		v.Worst = append(v.Worst, SampleMetric{d.Sample, d.SQNR})
+		v.Lowest = append(v.Lowest, SampleMetric{d.Sample, d.SQNR})
 	}
 	return v
+}
+
+// add takes an output into the figures of the whole.
+func (v *Verification) add(m OutputMetric) {
+	if v.Output == "" || m.SQNR < v.Worst {
+		v.Worst, v.Output = m.SQNR, m.Name
+	}
+	if m.Agree != nil && (v.Agree == nil || *m.Agree < *v.Agree) {
+		v.Agree = m.Agree
+	}
+	v.Cosine = min(v.Cosine, m.Cosine)
+	v.MaxAbs = max(v.MaxAbs, m.MaxAbs)
 }
 
 // classes is a session that remembers the argmax of its first output, sample by sample.

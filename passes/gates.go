@@ -92,7 +92,7 @@ func (g Gates) numbers(j *judge, v *Verification) {
 		return
 	}
 	if g.MinSQNR != nil {
-		j.gate("min-sqnr", "OP4001", "the signal-to-noise ratio is too low", v.SQNR >= *g.MinSQNR, fmt.Sprintf("%g dB", *g.MinSQNR), decibel(v.SQNR))
+		j.gate("min-sqnr", "OP4001", "the signal-to-noise ratio is too low", v.Worst >= *g.MinSQNR, fmt.Sprintf("%g dB", *g.MinSQNR), decibel(v.Worst)+" at output "+v.Output)
 	}
 	if g.MinCos != nil {
 		j.gate("min-cos", "OP4002", "the cosine of the outputs is too low", v.Cosine >= *g.MinCos, fmt.Sprint(*g.MinCos), fmt.Sprintf("%.6f", v.Cosine))

@@ -69,6 +69,9 @@ func Run(ctx context.Context, job Job) (*Done, error) {
 	w := &work{Job: job, start: time.Now(), done: &Done{Result: &Result{Schema: Schema}}}
 	w.result = w.done.Result
 	err := w.run(ctx)
+	if w.sum != nil && w.Path == "" {
+		_, _ = w.sum() // it reads the model, which the caller may close now
+	}
 	w.result.Seconds = time.Since(w.start).Seconds()
 	return w.done, err
 }

@@ -187,8 +187,8 @@ func (w *work) peer(ctx context.Context, m *onnx.Model) error {
 		var between *Verification
 		between, err = CompareRunners(ctx, w.Runner, w.Peer, m, m, set, CompareOptions{Threads: w.Threads})
 		if err == nil {
-			check.SQNR, check.Between = against.SQNR, between.SQNR
-			check.Agree = between.SQNR >= sameNoise || against.SQNR >= w.result.Verify.SQNR-sameQuality
+			check.SQNR, check.Between = against.Worst, between.Worst
+			check.Agree = between.Worst >= sameNoise || against.Worst >= w.result.Verify.Worst-sameQuality
 		}
 	}
 	switch {
@@ -229,7 +229,7 @@ func (w *work) peerGate() {
 	default:
 		w.judge.gate("runtime-check", "OP4007", "two runtimes disagree on the new model", v.Peer.Agree,
 			fmt.Sprintf("%d dB between %s and %s, or %d dB of SQNR lost", sameNoise, v.Runtime, v.Peer.Runtime, sameQuality),
-			fmt.Sprintf("%s between them, SQNR %s and %s", decibel(v.Peer.Between), decibel(v.SQNR), decibel(v.Peer.SQNR)))
+			fmt.Sprintf("%s between them, SQNR %s and %s", decibel(v.Peer.Between), decibel(v.Worst), decibel(v.Peer.SQNR)))
 	}
 }
 

@@ -72,17 +72,20 @@ type Bill struct {
 }
 
 // Verification is the comparison of the original and the new model on held-out samples.
+// Outputs of integer or boolean type (indices, counts) have figures of their
+// own in Outputs; SQNR, Cosine and MaxAbs speak of the others, unless there are none.
 type Verification struct {
 	Runtime  string         `json:"runtime"`
 	Samples  int            `json:"samples"`
 	Random   bool           `json:"random"`
-	SQNR     float64        `json:"sqnr_db"`   // 10 log10(sum ref^2 / sum err^2) of the worst output; 200: no difference
-	Output   string         `json:"output"`    // the worst output
-	Cosine   float64        `json:"cosine"`    // of the worst output, mean over samples
-	MaxAbs   float64        `json:"max_abs"`   // of the worst output
-	Agree    *float64       `json:"agree_pct"` // share of equal argmax of the worst output, in percent; nil where no output has classes
+	SQNR     float64        `json:"sqnr_db"`       // 10 log10(sum ref^2 / sum err^2) over all outputs; 200: no difference
+	Worst    float64        `json:"worst_sqnr_db"` // of the worst output
+	Output   string         `json:"worst_output"`  // its name
+	Cosine   float64        `json:"cosine"`        // lowest of any output, mean over samples
+	MaxAbs   float64        `json:"max_abs"`       // largest of any output
+	Agree    *float64       `json:"agree_pct"`     // lowest share of equal argmax of any output, in percent; nil where none has classes
 	Outputs  []OutputMetric `json:"per_output"`
-	Worst    []SampleMetric `json:"worst_samples"`      // lowest SQNR first
+	Lowest   []SampleMetric `json:"worst_samples"`      // lowest SQNR first
 	Broken   int64          `json:"non_finite"`         // elements that are finite in only one of the two
 	Accuracy *Accuracy      `json:"accuracy,omitempty"` // with labels
 	Peer     *PeerCheck     `json:"peer"`               // the target's own runtime; nil when it was not asked
@@ -91,6 +94,7 @@ type Verification struct {
 // OutputMetric is the comparison of one output over all samples.
 type OutputMetric struct {
 	Name      string   `json:"name"`
+	Integer   bool     `json:"integer"` // integer or boolean elements
 	SQNR      float64  `json:"sqnr_db"`
 	Cosine    float64  `json:"cosine"`
 	MaxAbs    float64  `json:"max_abs"`

@@ -184,7 +184,7 @@ func TestGatesAreErrors(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	f := func(x float64) *float64 { return &x }
-	v := &Verification{SQNR: 20, Cosine: 0.99, Agree: f(95), Outputs: []OutputMetric{{Name: "y", MaxAbs: 0.5}, {Name: "z", MaxAbs: 2}}, Accuracy: &Accuracy{After: 70}}
+	v := &Verification{SQNR: 30, Worst: 20, Cosine: 0.99, Agree: f(95), Outputs: []OutputMetric{{Name: "y", MaxAbs: 0.5}, {Name: "z", MaxAbs: 2}}, Accuracy: &Accuracy{After: 70}}
 	for _, c := range []struct {
 		g     Gates
 		codes string

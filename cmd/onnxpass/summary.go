@@ -222,7 +222,8 @@ func (s *sheet) proof(r *passes.Result) {
 	}
 }
 
-// worst names what lost most: layers whose output was measured, or else the tensors with the coarsest ranges.
+// worst names what lost most: layers by the SQNR of
+// their output where it was measured, or else tensors by that of their 8-bit codes.
 func (s *sheet) worst(r *passes.Result) {
 	type entry struct {
 		name string
@@ -241,19 +242,19 @@ func (s *sheet) worst(r *passes.Result) {
 			}
 		}
 	}
-	list, what := layers, ""
+	list := layers
 	if len(list) == 0 {
-		list, what = tensors, "  (SQNR of the tensor in 8 bits)"
+		list = tensors
 	}
 	if len(list) == 0 {
 		return
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].db < list[j].db })
-	var text []string
+	label := "worst"
 	for _, e := range list[:min(3, len(list))] {
-		text = append(text, fmt.Sprintf("%s %.1f dB", e.name, e.db))
+		s.line(label, "%5.1f dB  %s", e.db, e.name)
+		label = ""
 	}
-	s.line("worst", "%s%s", strings.Join(text, "   "), what)
 	if len(layers) > 0 && layers[0].name != "" {
 		s.line("", "to keep the first as it is: --exclude '%s'", layers[0].name)
 	}
@@ -273,7 +274,10 @@ func (s *sheet) verification(v *passes.Verification) {
 		kind = "RANDOM samples"
 	}
 	s.line("verify", "%d %s   SQNR %s   cosine %.4f%s", v.Samples, kind, sqnr, v.Cosine, agree)
-	s.line("", "largest difference %.3g   worst output %s   %s", v.MaxAbs, v.Output, v.Runtime)
+	s.line("", "largest difference %.3g   %s", v.MaxAbs, v.Runtime)
+	if len(v.Outputs) > 1 {
+		s.line("", "worst output %s   %.1f dB", v.Output, v.Worst)
+	}
 	if a := v.Accuracy; a != nil {
 		s.line("", "accuracy %.2f %% -> %.2f %%   %d labelled samples", a.Before, a.After, a.Samples)
 	}

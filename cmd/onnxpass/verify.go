@@ -71,7 +71,7 @@ func (a *app) verify(ctx context.Context, f *verifyFlags, path string) error {
 		for _, o := range r.Verify.Outputs {
 			s.line("output", "%s  SQNR %.1f dB  cosine %.4f  largest difference %.3g", o.Name, o.SQNR, o.Cosine, o.MaxAbs)
 		}
-		for _, w := range r.Verify.Worst {
+		for _, w := range r.Verify.Lowest {
 			s.line("sample", "%s  %.1f dB", w.Name, w.SQNR)
 		}
 		s.warnings(r)
