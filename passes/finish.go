@@ -21,7 +21,10 @@ func (w *work) finish(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	return errors.Join(err, w.hashes())
+	if sumErr := w.hashes(); err == nil {
+		err = sumErr
+	}
+	return err
 }
 
 func (w *work) conclude(ctx context.Context) error {

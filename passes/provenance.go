@@ -12,11 +12,13 @@ import (
 // equal bytes. Foreign keys stay. The steps of earlier runs become history.
 // A graph that no step changed is left without a stamp: its file stays what it was.
 func (w *work) stamp() error {
+	if w.edited() || w.result.Data != nil { // a sample that cannot be read fails the run before anything is written
+		if err := w.hashes(); err != nil {
+			return err
+		}
+	}
 	if !w.edited() {
 		return nil
-	}
-	if err := w.hashes(); err != nil {
-		return err
 	}
 	m, r := w.exported, w.result
 	keys := []onnx.Entry{

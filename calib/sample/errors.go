@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/onnxpass/onnxpass/onnx/diag"
 )
@@ -25,7 +26,10 @@ func damaged(name string, err error) error {
 			Hinted("a pickle can run code when it is loaded, so it is refused: save plain arrays, for instance np.save(path, array.astype(np.float32))")
 	}
 	if d := (*diag.Error)(nil); errors.As(err, &d) {
-		return err
+		if strings.HasPrefix(d.Code, "OP6") {
+			return err
+		}
+		err = errors.New(d.Error()) // a fault of a sample, whatever it would be in a model
 	}
 	return diag.New("OP6014", "sample file is damaged or of another kind", "data", name).Wrap(err).
 		Hinted("write the file again; it is read as what its name ends in")

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph/infer"
 	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
 )
 
 // archive is an .npz with one member.
@@ -58,6 +60,7 @@ func TestErrors(t *testing.T) {
 	write(t, path("text.npz"), []byte("no archive"))
 	write(t, path("text.jpg"), []byte("no picture"))
 	write(t, path("text.pb/input_0.pb"), []byte("no tensor"))
+	write(t, path("dims.pb/input_0.pb"), append(append([]byte{8}, bytes.Repeat([]byte{0xff}, 9)...), 1, 16, 1)) // dims -1, float
 	write(t, path("odd.bin"), make([]byte, 25))
 	write(t, path("movie.mp4"), []byte("?"))
 	write(t, path("mixed/a.npy"), npy("<f4", "(2, 3)", make([]byte, 24)))
@@ -103,6 +106,8 @@ func TestErrors(t *testing.T) {
 		{"bomb", []calib.Port{x}, picture, []string{path("bomb.npz")}, "OP6014", []string{"promises"}},
 		{"no picture", []calib.Port{image}, picture, []string{path("text.jpg")}, "OP6014", []string{"text.jpg"}},
 		{"no tensor", []calib.Port{x}, picture, []string{path("text.pb")}, "OP6014", []string{"input_0.pb"}},
+		{"impossible tensor", []calib.Port{x}, picture, []string{path("dims.pb")}, "OP6014", []string{"input_0.pb", "negative"}},
+		{"no inputs", nil, picture, []string{"random"}, "OP6019", []string{"no inputs"}},
 		{"out of range", []calib.Port{port("x", onnx.Int8, 6)}, picture, []string{path("big.npy")}, "OP6014", []string{"65535 does not fit into int8"}},
 		{"strings", []calib.Port{x}, picture, []string{fixture("text.npy")}, "OP6014", []string{"U1"}},
 		{"pickle", []calib.Port{x}, picture, []string{fixture("object.npy")}, "OP6015", []string{"pickle"}},
@@ -210,6 +215,17 @@ func fuzzFile(t *testing.T, name string, b []byte) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// The list of samples is in memory, so that nobody can ask for billions of random ones.
+func TestTooManySamples(t *testing.T) {
+	for _, n := range []int{-1, mostSamples + 1} {
+		_, err := Load(context.Background(), []string{"random"}, []calib.Port{port("x", onnx.Float, 4)}, Options{Max: n})
+		var e *diag.Error
+		if !errors.As(err, &e) || e.Code != "OP2060" {
+			t.Errorf("%d samples: %v", n, err)
 		}
 	}
 }

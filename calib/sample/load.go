@@ -25,6 +25,13 @@ func Load(ctx context.Context, data []string, inputs []calib.Port, o Options) (*
 	if err := o.Preprocess.check(); err != nil {
 		return nil, err
 	}
+	if o.Max < 0 || o.Max > mostSamples {
+		return nil, bad("number of samples", fmt.Sprint(o.Max), fmt.Sprintf("1 to %d", mostSamples))
+	}
+	if len(inputs) == 0 {
+		return nil, diag.New("OP6019", "the model has no inputs that samples could be fed to").
+			Hinted("its outputs are constants: there is nothing to measure, and passes that need no samples run without --data")
+	}
 	ports, err := o.bind(inputs)
 	if err != nil {
 		return nil, err

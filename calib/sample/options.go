@@ -22,6 +22,9 @@ type Options struct {
 	Preprocess Preprocess         // how pictures, and arrays when it says so, become inputs
 }
 
+// mostSamples bounds the list of samples, which is in memory although their contents are not.
+const mostSamples = 1_000_000
+
 // limit is the largest number of samples to read.
 func (o Options) limit() int {
 	if o.Max > 0 {

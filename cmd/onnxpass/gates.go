@@ -59,7 +59,7 @@ func (d *dataFlags) parseShapes() (map[string][]int64, map[string]int64, error) 
 
 func parseDims(text string) ([]int64, bool) {
 	var dims []int64
-	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return r == 'x' || r == ',' }) {
+	for _, w := range strings.Split(strings.ReplaceAll(text, ",", "x"), "x") {
 		n, err := strconv.ParseInt(w, 10, 32)
 		if err != nil || n < 0 {
 			return nil, false

@@ -240,6 +240,7 @@ func TestHostileSamples(t *testing.T) {
 		"text.npz":    []byte("PK\x03\x04 not really"),
 		"picture.png": []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\x02\x00\x00\x00"),
 		"empty.npy":   {},
+		"third.npy":   npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4, 4), }", append(make([]byte, 32), bytes.Repeat([]byte{0, 0, 0xc0, 0x7f}, 8)...)),
 		"nan.npy":     npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 4), }", bytes.Repeat([]byte{0, 0, 0xc0, 0x7f}, 4)),
 	} {
 		path := filepath.Join(dir, name)
@@ -247,6 +248,10 @@ func TestHostileSamples(t *testing.T) {
 			t.Fatal(err)
 		}
 		refuses(t, name, 6, "verify", model, "--against", "../../testdata/models/fashion_resnet.onnx", "-d", path)
-		refuses(t, fmt.Sprint(name, " for quant"), 6, "-p", "quant", model, "-d", path, "-o", filepath.Join(dir, "out.onnx"))
+		out := filepath.Join(dir, "out", "out.onnx")
+		refuses(t, fmt.Sprint(name, " for quant"), 6, "-p", "quant", model, "-d", path, "-o", out)
+		if left, _ := os.ReadDir(filepath.Dir(out)); len(left) > 0 {
+			t.Fatalf("%s: %s was written", name, left[0].Name())
+		}
 	}
 }

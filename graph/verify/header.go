@@ -24,8 +24,8 @@ func (c *checker) header(m *onnx.Model) {
 	if len(m.OpsetImport) == 0 {
 		c.add("OP3111", "the model imports no operator set")
 	}
-	c.imports(m.OpsetImport, "model", m.Graph.Name)
-	c.metadata(m.MetadataProps, "model", m.Graph.Name)
+	c.imports(m.OpsetImport, "graph", m.Graph.Name)
+	c.metadata(m.MetadataProps, "graph", m.Graph.Name)
 	names := map[string]bool{}
 	for _, t := range m.Graph.Initializer {
 		names[t.Name] = true

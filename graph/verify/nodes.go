@@ -90,6 +90,7 @@ func (c *checker) node(n *graph.Node, s *scope) {
 		}
 	}
 	c.attributes(n)
+	c.bodies(n)
 	c.metadata(n.Proto().MetadataProps, "node", n.Label())
 	c.operator(n)
 }

@@ -94,6 +94,8 @@ var rules = []struct {
 	{"no inputs and outputs", "OP3116 lonely", func(m *onnx.Model) {
 		m.Graph.Node = append(m.Graph.Node, &onnx.Node{Name: "lonely", OpType: "Relu"})
 	}},
+	{"branch with an input", "OP3130 then_branch", func(m *onnx.Model) { then(m).Input = append(then(m).Input, &onnx.ValueInfo{Name: "fed"}) }},
+	{"branch without output", "OP3130 then_branch", func(m *onnx.Model) { then(m).Output = nil }},
 	{"shadowing", "OP3117 value r", func(m *onnx.Model) {
 		then(m).Node[0].Input[0], then(m).Node[0].Output[0] = "x", "r"
 		then(m).Output[0].Name = "r"

@@ -18,7 +18,7 @@ var samplesCodes = []Entry{
 	{"OP6016", "sample is too large", "One array of one sample may take 1 GiB. Arrays that must be read as a whole (Fortran order, .pb) may have that size; .npy files in C order and .npz archives with a sample axis may be larger, because one sample is read at a time."},
 	{"OP6017", "it was not said how pictures become inputs of the model", "Models differ in size, colour order and range of the pictures they take, and a wrong choice ruins accuracy without any error. Name a preset or the single settings; what a model was trained with is in its documentation or export script."},
 	{"OP6018", "pictures cannot be made to fit the input", "Pictures become float or uint8 inputs of three or four dimensions with one or three channels. For anything else save arrays as .npy."},
-	{"OP6019", "samples cannot be made for an input", "The input is no tensor of numbers of whole bytes (a string, a sequence, 4-bit integers)."},
+	{"OP6019", "samples cannot be made for an input", "The input is no tensor of numbers of whole bytes (a string, a sequence, 4-bit integers), or the model has no inputs at all."},
 	{"OP6020", "random samples need the sizes of all dimensions", "Dimensions that the model leaves open, other than the batch, have to be given with --dim or --shape before random samples can be made."},
 	{"OP6030", "statistics tables do not fit together", "Saved statistics can be merged when they come from the same model and runtime and from different samples. Merging statistics over the same samples twice would count them twice."},
 	{"OP6040", "the two models have different numbers of outputs", "Outputs are compared by position, so both models need the same number of them."},

@@ -21,4 +21,5 @@ var verifyCodes = []Entry{
 	{"OP3127", "a metadata key occurs twice", `The keys of one metadata_props list are distinct.`},
 	{"OP3128", "a sparse tensor is wrong", `The indices of a sparse tensor are int64, one (or one tuple) for each value, sorted, and inside the dims.`},
 	{"OP3129", "a name points nowhere", `A quantization annotation or training_info refers to a tensor that is not in the graph.`},
+	{"OP3130", "a subgraph does not fit its node", `The branches of If take no inputs and give as many outputs as the node. The body of Loop takes the iteration number, the condition and the carried values, and gives the condition, the carried values and the results of the iteration; the body of Scan takes and gives as many values as the node.`},
 }
