@@ -184,6 +184,6 @@ func fileBytes(path string, m *onnx.Model) (int64, error) {
 // background starts fn and returns a function that waits for its result.
 func background[T any](fn func() (T, error)) func() (T, error) {
 	wait := sync.OnceValues(fn)
-	go wait()
+	go func() { _, _ = wait() }()
 	return wait
 }
