@@ -39,7 +39,7 @@ func (p *planner) integerBias(l *layer) {
 	if bias == nil || bias.Const() == nil || n.Float("alpha", 1) != 1 || n.Float("beta", 1) != 1 || quantizedNext(n.Out(0)) {
 		return
 	}
-	x := p.given[graph.Use{Node: n, Index: 0}][0].root().range_.params
+	x := p.given[graph.Use{Node: n, Index: 0}][0].root().chosen.params
 	codes, scales, ok := biasCodes(bias.Const(), x.Scale[0], w.scale)
 	if !ok {
 		return
@@ -164,7 +164,7 @@ func dropInput(v *graph.Value) {
 // moves the planned readers. Tensors of one scale share the initializers.
 func (p *planner) insertPair(t *tensor, params map[*tensor][2]*graph.Value) {
 	root := t.root()
-	params8, name := root.range_.params, t.value.Name()
+	params8, name := root.chosen.params, t.value.Name()
 	if _, ok := params[root]; !ok {
 		params[root] = p.initParams(params8, root.value.Name())
 	}

@@ -47,11 +47,11 @@ func (l *layer) float(reason string) {
 	}
 }
 
-// layers lists the linear nodes of the model in graph order, with the reasons
+// findLayers lists the linear nodes of the model in graph order, with the reasons
 // that can be seen without samples.
 func (p *planner) findLayers() {
 	for n := range p.model.All() {
-		if !n.Is(linear...) {
+		if !n.Is(linear...) || n.Out(0) == nil {
 			continue
 		}
 		l := &layer{node: n}

@@ -16,7 +16,7 @@ type tensor struct {
 	written   bool // the target fuses the QuantizeLinear into the operator that computes the value
 
 	parent *tensor // of the union-find forest: tensors that share one scale
-	range_ estimate
+	chosen estimate
 }
 
 // root is the representative of the tensors that share t's scale.
@@ -284,7 +284,7 @@ func (p *planner) written(v *graph.Value) bool {
 
 // moves says whether the target runs n as data movement on 8-bit data.
 func (p *planner) moves(n *graph.Node) bool {
-	if n == nil || n.Domain() != "" || !p.profile.Moves(n.Op()) {
+	if n == nil || n.Domain() != "" || !p.profile.Moves(n.Op()) || n.In(0) == nil || n.Out(0) == nil {
 		return false
 	}
 	switch n.Op() {
@@ -361,7 +361,7 @@ func (p *planner) wantResidual(n *graph.Node) {
 }
 
 func (p *planner) isResidual(n *graph.Node) bool {
-	if !n.Is("Add") || n.In(0) == nil || n.In(1) == nil || n.In(0).Const() != nil || n.In(1).Const() != nil || n.In(0) == n.In(1) {
+	if !n.Is("Add") || n.Out(0) == nil || n.In(0) == nil || n.In(1) == nil || n.In(0).Const() != nil || n.In(1).Const() != nil || n.In(0) == n.In(1) {
 		return false
 	}
 	if ok, _ := p.env.Select.Match(n); !ok || p.avoid[n] || n.In(0).Elem() != onnx.Float && n.In(0).Elem() != onnx.Undefined {
@@ -426,7 +426,7 @@ func (p *planner) placeOutputs() {
 // only reader when the runtime fuses it into n.
 func (p *planner) fusedOutput(n *graph.Node) *graph.Value {
 	next := soleReader(n.Out(0))
-	if next == nil || next.Domain() != "" || !p.profile.Fuses(next.Op()) || next.Graph() != p.model.Main {
+	if next == nil || next.Out(0) == nil || next.Domain() != "" || !p.profile.Fuses(next.Op()) || next.Graph() != p.model.Main {
 		return n.Out(0)
 	}
 	if next.Is("Clip") && clipBounds(next).Lo != 0 {

@@ -288,7 +288,7 @@ func (p *planner) estimate(table *calib.Table) {
 	}
 	for _, t := range p.tensors {
 		if t.root() == t {
-			t.range_ = merge(members[t], table).estimate(p.profile.Quant, p.opt)
+			t.chosen = merge(members[t], table).estimate(p.profile.Quant, p.opt)
 		}
 	}
 }

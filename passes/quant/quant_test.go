@@ -379,3 +379,39 @@ func TestResponseCutsTail(t *testing.T) {
 		t.Errorf("range [%g, %g]", lo, hi)
 	}
 }
+
+// Nodes with absent inputs and outputs are left alone; they must not stop the pass.
+func TestPlanOfBrokenNodes(t *testing.T) {
+	ops := []string{"Conv", "ConvTranspose", "Gemm", "MatMul", "Pad", "Concat", "Add", "Mul", "Relu", "Clip", "MaxPool", "GlobalAveragePool", "ReduceMean",
+		"BatchNormalization", "Resize", "Softmax", "Sigmoid", "LSTM", "Split", "Reshape"}
+	for _, name := range target.Names() {
+		for _, op := range ops {
+			for _, in := range [][]string{nil, {""}, {"x"}, {"", "w"}, {"x", ""}, {"x", "w"}, {"c", "c"}, {"c", "", "w"}} {
+				for _, out := range [][]string{{""}, {"y"}, {"", "y"}} {
+					w := onnx.FromFloat32s([]int64{2, 2, 1, 1}, []float32{1, 2, 3, 4})
+					w.Name = "w"
+					m := &onnx.Model{IRVersion: 8, OpsetImport: []*onnx.OperatorSet{{Version: 13}}, Graph: &onnx.Graph{Name: "g", Initializer: []*onnx.Tensor{w},
+						Input: []*onnx.ValueInfo{{Name: "x", Type: &onnx.Type{Tensor: &onnx.TensorType{Elem: onnx.Float}}}},
+						Node: []*onnx.Node{
+							{OpType: "Conv", Input: []string{"x", "w"}, Output: []string{"c"}},
+							{OpType: op, Input: in, Output: out},
+							{OpType: "Conv", Input: []string{"y", "w"}, Output: []string{"e"}},
+							{OpType: "Relu", Input: []string{"e"}, Output: []string{""}},
+						}}}
+					g, err := graph.Import(m)
+					if err != nil {
+						continue
+					}
+					_ = g.Infer()
+					p, err := newPlanner(&passes.Env{Model: g, Target: target.Lookup(name), Report: &passes.StepReport{}}, Options{Range: MSE})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := p.plan(context.Background()); err == nil {
+						p.report()
+					}
+				}
+			}
+		}
+	}
+}

@@ -7,10 +7,7 @@ import (
 )
 
 // Range is the interval of a tensor that the 8-bit codes are spread over.
-type Range struct {
-	Lo, Hi  float64
-	Clipped float64 // share of the observed elements outside
-}
+type Range struct{ Lo, Hi float64 }
 
 // Bounds are limits that the graph implies, such as 0 for the output of a Relu. Infinite where there is none.
 type Bounds struct{ Lo, Hi float64 }

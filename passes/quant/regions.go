@@ -148,7 +148,7 @@ func scalar(v *graph.Value) (float64, bool) {
 // tiny, decide over whole channels, and every quantizer leaves them in float.
 func (p *planner) findGates() {
 	for n := range p.model.Main.Nodes() {
-		if !isGlobalPool(n) {
+		if !isGlobalPool(n) || n.Out(0) == nil {
 			continue
 		}
 		layers, gate := p.followGate(n.Out(0))

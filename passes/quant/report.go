@@ -126,7 +126,7 @@ func nodeName(n *graph.Node) string {
 }
 
 func (t *tensor) rangeReport() passes.Range {
-	e := t.root().range_
+	e := t.root().chosen
 	lo, hi := e.params.Bounds()
 	clipped := 100 * e.clipped
 	r := passes.Range{

@@ -90,6 +90,9 @@ func checkTokenConcat(s *scope, n *graph.Node) {
 
 // feedsMatMul says whether the dequantized form of what n quantizes is read by MatMul.
 func feedsMatMul(q *graph.Node) bool {
+	if q.Out(0) == nil {
+		return false
+	}
 	for _, u := range q.Out(0).Uses() {
 		if u.IsReturn() || u.Node.Out(0) == nil {
 			continue

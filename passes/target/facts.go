@@ -106,7 +106,7 @@ func isWeight(dq *graph.Node) bool {
 
 // activation is the DequantizeLinear of a computed tensor that v comes from, or nil.
 func activation(v *graph.Value) *graph.Node {
-	if dq := dequantizer(v); dq != nil && !isWeight(dq) {
+	if dq := dequantizer(v); dq != nil && dq.In(0) != nil && !isWeight(dq) {
 		return dq
 	}
 	return nil

@@ -245,3 +245,30 @@ func TestLookup(t *testing.T) {
 		t.Error("activation types")
 	}
 }
+
+// Nodes without inputs or outputs, or with empty ones, must not stop a lint.
+func TestLintOfBrokenNodes(t *testing.T) {
+	ops := []string{"QuantizeLinear", "DequantizeLinear", "Conv", "ConvTranspose", "Gemm", "MatMul", "Pad", "Concat", "Split", "Add", "Relu", "Clip", "MaxPool",
+		"AveragePool", "GlobalAveragePool", "BatchNormalization", "Resize", "TopK", "Dropout", "If", "Cast", "ReduceMean", "ScatterND", "LayerNormalization", "Constant", "Identity"}
+	for _, p := range profiles() {
+		for _, op := range ops {
+			for _, in := range [][]string{nil, {""}, {"x"}, {"", "x"}, {"x", ""}, {"x", "", "x"}, {"q", "q", "q"}, {"d", "d", "d"}} {
+				for _, out := range [][]string{{""}, {"y"}, {"", "y"}} {
+					m := &onnx.Model{IRVersion: 8, OpsetImport: []*onnx.OperatorSet{{Version: 13}}, Graph: &onnx.Graph{Name: "g",
+						Input: []*onnx.ValueInfo{{Name: "x", Type: &onnx.Type{Tensor: &onnx.TensorType{Elem: onnx.Float}}}},
+						Node: []*onnx.Node{
+							{OpType: "QuantizeLinear", Input: []string{"", "x"}, Output: []string{"q"}},
+							{OpType: "DequantizeLinear", Input: []string{"", "x"}, Output: []string{"d"}},
+							{OpType: op, Input: in, Output: out},
+							{OpType: "QuantizeLinear", Input: []string{"x"}, Output: []string{""}},
+						}}}
+					g, err := graph.Import(m)
+					if err != nil {
+						continue
+					}
+					p.Lint(g)
+				}
+			}
+		}
+	}
+}

@@ -107,10 +107,11 @@ func eachNode(test func(*scope, *graph.Node)) func(*scope) {
 	}
 }
 
-// eachOp makes a check that looks at the ai.onnx nodes of some operators.
+// eachOp makes a check that looks at the ai.onnx nodes of some operators. Nodes
+// without a first input or output are no business of a target: they are invalid.
 func eachOp(test func(*scope, *graph.Node), ops ...string) func(*scope) {
 	return eachNode(func(s *scope, n *graph.Node) {
-		if n.Is(ops...) {
+		if n.Is(ops...) && n.In(0) != nil && n.Out(0) != nil {
 			test(s, n)
 		}
 	})
