@@ -110,7 +110,6 @@ func (w *work) execute(ctx context.Context, m *onnx.Model) error {
 		w.unproven("no runtime library").Hinted("see onnxpass runtime status")
 		return nil
 	case w.HeldOut.Len() == 0:
-		w.unproven("no samples to run it on").Hinted("give some with -d or --verify-data")
 		return w.opens(ctx, m)
 	}
 	v, err := Compare(ctx, w.Runner, w.Model, m, w.HeldOut, w.comparison("verify"))
@@ -136,6 +135,7 @@ func (w *work) opens(ctx context.Context, m *onnx.Model) error {
 	if err != nil {
 		return w.refused(ctx, err)
 	}
+	w.unproven("no samples to run it on; it loads").Hinted("give some with -d or --verify-data")
 	return s.Close()
 }
 

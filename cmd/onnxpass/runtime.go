@@ -46,17 +46,8 @@ func (l *lazyRunner) Open(ctx context.Context, m *onnx.Model, o calib.OpenOption
 
 // attachRunners gives a job ONNX Runtime and, for a target that has one, its own runtime.
 func (a *app) attachRunners(ctx context.Context, targetName, check string, job *passes.Job) error {
-	options := runtimelib.Options{Flag: a.global.ortLib}
-	if _, _, err := runtimelib.Find(runtimelib.ONNXRuntime(), options); err != nil {
-		if a.global.ortLib != "" {
-			return err
-		}
-		job.NoRunner = err
-	} else {
-		job.Runner = newLazy("ONNX Runtime", func() (calib.Runner, error) {
-			r, _, err := ort.Discover(options)
-			return r, err
-		})
+	if err := a.attachORT(job); err != nil {
+		return err
 	}
 	if targetName == "openvino" && check != "off" {
 		return a.attachOpenVINO(ctx, check, job)
@@ -65,6 +56,27 @@ func (a *app) attachRunners(ctx context.Context, targetName, check string, job *
 		return usageError("--runtime-check require: target %s has no runtime of its own that onnxpass can run", targetName).
 			Hinted("ONNX Runtime is always asked; use --target openvino")
 	}
+	return nil
+}
+
+// attachORT gives the job ONNX Runtime, or the reason why there is none.
+func (a *app) attachORT(job *passes.Job) error {
+	if !runtimelib.Executes {
+		_, job.NoRunner = ort.Load("")
+		return nil
+	}
+	options := runtimelib.Options{Flag: a.global.ortLib}
+	if _, _, err := runtimelib.Find(runtimelib.ONNXRuntime(), options); err != nil {
+		job.NoRunner = err
+		if a.global.ortLib != "" {
+			return err
+		}
+		return nil
+	}
+	job.Runner = newLazy("ONNX Runtime", func() (calib.Runner, error) {
+		r, _, err := ort.Discover(options)
+		return r, err
+	})
 	return nil
 }
 
