@@ -136,7 +136,7 @@ func checkWeightAxis(s *scope, n *graph.Node) {
 	if dq == nil || len(scales(dq)) < 2 || rank(dq.In(0)) < 0 {
 		return
 	}
-	if want := WeightAxis(n, rank(dq.In(0))); axis(dq) != want {
+	if want := WeightAxis(n, rank(dq.In(0))); want >= 0 && axis(dq) != want {
 		s.at(n, "weight scales along axis %d, %s wants %d", axis(dq), n.Op(), want)
 	}
 }

@@ -157,7 +157,9 @@ func axis(n *graph.Node) int {
 
 // WeightAxis is the axis of the output channels in the weight of a linear
 // operator: Conv 0, ConvTranspose 1, Gemm 0 when the weight is transposed and 1
-// otherwise, MatMul the last one. It is -1 for other operators.
+// otherwise, MatMul the last one of a matrix. It is -1, one scale for the
+// tensor, for a batch of matrices, whose kernels take no other (ONNX Runtime
+// fails at run time), and for other operators.
 func WeightAxis(n *graph.Node, weightRank int) int {
 	switch {
 	case n.Is("Conv"):
@@ -166,8 +168,8 @@ func WeightAxis(n *graph.Node, weightRank int) int {
 		return 1
 	case n.Is("Gemm"):
 		return int(1 - n.Int("transB", 0))
-	case n.Is("MatMul"):
-		return weightRank - 1
+	case n.Is("MatMul") && weightRank == 2:
+		return 1
 	}
 	return -1
 }
