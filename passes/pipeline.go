@@ -1,12 +1,8 @@
 package passes
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"runtime/debug"
 	"sort"
-	"time"
 
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx/diag"
@@ -178,121 +174,4 @@ func (s Set) violations(steps []Step) []*diag.Error {
 		}
 	}
 	return out
-}
-
-// Validate checks the collection itself: names are unique, needs and
-// constraints name passes that exist, option types can be parsed, and the
-// constraints agree with the phases and with each other.
-func (s Set) Validate() error {
-	var errs []error
-	byName := map[string]Pass{}
-	for _, p := range s.Passes {
-		if _, dup := byName[p.Name]; dup || p.Name == "" {
-			errs = append(errs, fmt.Errorf("pass name %q is empty or used twice", p.Name))
-		}
-		byName[p.Name] = p
-		errs = append(errs, p.validate()...)
-	}
-	for _, p := range s.Passes {
-		for _, need := range p.Needs {
-			q, ok := byName[need]
-			if !ok || q.Phase > p.Phase {
-				errs = append(errs, fmt.Errorf("pass %s needs %s, which does not exist or runs later", p.Name, need))
-			}
-		}
-	}
-	for _, o := range s.Order {
-		a, okA := byName[o.Before]
-		b, okB := byName[o.After]
-		if !okA || !okB || a.Phase > b.Phase || o.Why == "" {
-			errs = append(errs, fmt.Errorf("order %s before %s: unknown pass, against the phases, or without a reason", o.Before, o.After))
-		}
-		if s.mustPrecede(b, a) != "" {
-			errs = append(errs, fmt.Errorf("order of %s and %s is required both ways", o.Before, o.After))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (p Pass) validate() (errs []error) {
-	for _, o := range p.Options() {
-		step, err := p.Default().Set(o.Name, unquote(o.Default))
-		if err != nil {
-			errs = append(errs, fmt.Errorf("pass %s: default of option %s is refused: %w", p.Name, o.Name, err))
-		} else if err := step.validate(); err != nil {
-			errs = append(errs, fmt.Errorf("pass %s: defaults are refused: %w", p.Name, err))
-		}
-		if o.Help == "" {
-			errs = append(errs, fmt.Errorf("pass %s: option %s has no help", p.Name, o.Name))
-		}
-	}
-	if p.Summary == "" || p.Doc == "" {
-		errs = append(errs, fmt.Errorf("pass %s: no documentation", p.Name))
-	}
-	return errs
-}
-
-// Run applies the steps to env.Model and reports on each. On an error the
-// reports of the steps so far, the failed one included, are returned too.
-//
-// In a dry run (env.DryRun) passes that need no samples really edit the model,
-// so that the plans after them are those of the real run; the caller throws
-// the model away. Passes that need samples see DryRun and only plan.
-func (p *Pipeline) Run(ctx context.Context, env *Env) ([]*StepReport, error) {
-	var reports []*StepReport
-	nodes := nodeSet(nil) // before the next step
-	dry := env.DryRun
-	defer func() { env.DryRun = dry }()
-	for _, step := range p.Steps {
-		if err := ctx.Err(); err != nil {
-			return reports, err
-		}
-		env.DryRun = dry && step.Pass.NeedsData
-		env.Report = &StepReport{Pass: step.Pass.Name, Spec: step.String(), Pulled: p.Pulled[step.Pass.Name], Planned: env.DryRun}
-		reports = append(reports, env.Report)
-		var err error
-		if nodes, err = p.runStep(ctx, env, step, nodes); err != nil {
-			return reports, fmt.Errorf("pass %s: %w", step.Pass.Name, err)
-		}
-	}
-	return reports, nil
-}
-
-// runStep runs one step and returns the nodes that it leaves. Nodes that are nil are counted first.
-func (p *Pipeline) runStep(ctx context.Context, env *Env, step Step, before nodeSet) (nodeSet, error) {
-	if before == nil {
-		before = census(env.Model)
-	}
-	edits, start := env.Model.Edits(), time.Now()
-	env.logger().Info("pass", "name", step.Pass.Name, "spec", step.String())
-	err := step.run(ctx, env)
-	env.Report.Seconds = time.Since(start).Seconds()
-	env.Report.tidy()
-	if err != nil {
-		return nil, err
-	}
-	after := before
-	if env.Report.Edits = env.Model.Edits() - edits; env.Report.Edits > 0 {
-		after = census(env.Model)
-	}
-	env.Report.count(before, after)
-	if p.Check == nil || env.Report.Edits == 0 {
-		return after, nil
-	}
-	if err := p.Check(env.Model); err != nil {
-		return nil, diag.New("OP1003", fmt.Sprintf("pass %s left an invalid graph", step.Pass.Name)).Wrap(err)
-	}
-	return after, nil
-}
-
-// run calls the pass and turns a panic into an error.
-func (s Step) run(ctx context.Context, env *Env) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			env.logger().Debug("panic", "pass", s.Pass.Name, "stack", string(debug.Stack()))
-			err = diag.New("OP1001", fmt.Sprintf("pass %s failed unexpectedly", s.Pass.Name)).Wrap(fmt.Errorf("%v", r)).
-				Hinted("this is a defect of onnxpass: please report it with the output of -v")
-		}
-	}()
-	return s.Pass.run(ctx, env, s.Options)
 }
