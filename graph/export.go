@@ -306,27 +306,9 @@ func (e *exporter) outputs(g *Graph) []*onnx.ValueInfo {
 			changed.Name = e.name(v)
 			info = &changed
 		}
-		if g.owner == nil && g.fn == nil {
-			info = completed(info, g.ret.In(i).typ)
-		}
 		out = append(out, info)
 	}
 	return out
-}
-
-// completed adds what inference knows of an output to a declaration without
-// type or shape: runtimes take such models, the format does not.
-func completed(info *onnx.ValueInfo, known Type) *onnx.ValueInfo {
-	said := typeOf(info.Type)
-	full, ok := refine(said, known)
-	if said.Other != nil || said.Elem != onnx.Undefined && said.Shape.Ranked || !ok || full.Other != nil || !full.Shape.Ranked {
-		return info
-	}
-	changed := *info
-	if changed.Type = protoType(full); changed.Type == nil {
-		return info
-	}
-	return &changed
 }
 
 func (e *exporter) init(v *Value) *onnx.Tensor {

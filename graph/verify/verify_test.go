@@ -87,6 +87,7 @@ var rules = []struct {
 	{"input without type", "OP3114 input x", func(m *onnx.Model) { m.Graph.Input[0].Type = nil }},
 	{"input without element type", "OP3114 input x", func(m *onnx.Model) { m.Graph.Input[0].Type.Tensor.Elem = 0 }},
 	{"input without shape", "OP3114 input x", func(m *onnx.Model) { m.Graph.Input[0].Type.Tensor.Shape = nil }},
+	{"output without shape", "OP3114 output y", func(m *onnx.Model) { m.Graph.Output[0].Type.Tensor.Shape = nil }},
 	{"IR of the future", "OP3110 found 99", func(m *onnx.Model) { m.IRVersion = 99 }},
 	{"operator set of the future", "OP3111 found 999", func(m *onnx.Model) { m.OpsetImport[0].Version = 999 }},
 	{"outputs of one name", "OP3114 output y", func(m *onnx.Model) { m.Graph.Output[1].Name = "y" }},
