@@ -31,7 +31,7 @@ type linear struct {
 func linearOf(n *graph.Node) (*linear, string) {
 	l := &linear{node: n, weight: constant(n.In(1))}
 	switch {
-	case l.weight == nil:
+	case l.weight == nil || l.weight.Data == nil:
 		return nil, "the weights are not constant"
 	case constant(n.In(0)) != nil:
 		return nil, "the input is constant"
