@@ -320,7 +320,8 @@ func (p *planner) movesPad(n *graph.Node) bool {
 }
 
 // wantConcat lets the inputs of a wanted Concat carry pairs of their own where
-// the target has an 8-bit Concat with a scale for each tensor.
+// the target has an 8-bit Concat with a scale for each tensor. It pays when all
+// of them are written in 8 bits; others would only be rounded twice.
 func (p *planner) wantConcat() {
 	q := p.profile.Quant
 	if q.Concat != target.ConcatOwn || !q.RepeatPairs {
@@ -333,7 +334,7 @@ func (p *planner) wantConcat() {
 		}
 		all := true
 		for _, w := range n.Ins() {
-			all = all && w != nil && (p.eightBit(w) || p.travels(w, 0))
+			all = all && w != nil && p.direct(w)
 		}
 		for j := range n.NumIn() {
 			if all {
@@ -341,6 +342,27 @@ func (p *planner) wantConcat() {
 			}
 		}
 	}
+}
+
+// direct says whether an operator with a fused QuantizeLinear writes v, with nothing but data movement behind it.
+func (p *planner) direct(v *graph.Value) bool {
+	for range 8 {
+		n := v.Def()
+		if n == nil {
+			return false
+		}
+		if p.moves(n) {
+			v = n.In(0)
+			continue
+		}
+		if p.profile.Fuses(n.Op()) && n.In(0) != nil && n.In(0).Def() != nil {
+			n = n.In(0).Def()
+		}
+		l := p.byNode[n]
+		return l != nil && l.int8() && p.profile.NeedsOutput(n.Op()) && p.fusedOutput(n) == v ||
+			n.Is("Add") && p.wanted[graph.Use{Node: n, Index: 0}] && p.fusedOutput(n) == v
+	}
+	return false
 }
 
 // wantResidual applies the profile's rule to an addition of two computed
