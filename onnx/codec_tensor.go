@@ -30,7 +30,11 @@ func (t *Tensor) field(d *decoder, f *wire.Field) bool {
 	p := &d.parts
 	switch f.Num {
 	case 1:
-		return d.ints(&t.Dims, f)
+		ok := d.dims(&t.Dims, f)
+		if len(t.Dims) > mostDims {
+			p.bad = fmt.Sprintf("it has more than %d dimensions", mostDims)
+		}
+		return ok
 	case 2:
 		return integer(&t.keep, &t.Type, f)
 	case 3:

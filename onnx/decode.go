@@ -178,6 +178,20 @@ func (d *decoder) ints(p *[]int64, f *wire.Field) bool {
 	return r.Scalars(f, wire.Varint, func(v uint64) { *p = append(*p, int64(v)) })
 }
 
+// mostDims is more than any runtime has (NumPy has 64), and
+// keeps a file of many zeros from becoming a list eight times as large.
+const mostDims = 1024
+
+// dims reads integers of which only mostDims and one more are kept.
+func (d *decoder) dims(p *[]int64, f *wire.Field) bool {
+	r := wire.NewReader(d.b, f.Lo, f.Hi)
+	return r.Scalars(f, wire.Varint, func(v uint64) {
+		if len(*p) <= mostDims {
+			*p = append(*p, int64(v))
+		}
+	})
+}
+
 // sub reads a nested message; one that occurs twice is merged, as protobuf wants it.
 func sub[T any, P interface {
 	*T

@@ -183,6 +183,7 @@ func TestBadTensors(t *testing.T) {
 		"segment":              {header(onnx.Float, 0).bytes(3, nil), "OP3011"},
 		"negative dim":         {header(onnx.Float, -1), "OP3010"},
 		"dims overflow":        {header(onnx.Float, 1<<32, 1<<32), "OP3010"},
+		"many dims":            {header(onnx.Float, make([]int64, 1025)...), "OP3011"},
 		"dims overflow late":   {header(onnx.Float, 1<<62, 2), "OP3010"},
 		"bytes overflow":       {header(onnx.Double, 1<<61), "OP3011"},
 	} {

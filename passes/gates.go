@@ -3,7 +3,9 @@ package passes
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -121,6 +123,17 @@ func (g Gates) names() []string {
 	}
 	sort.Strings(out)
 	return out
+}
+
+// checkOutputs refuses a limit for an output that the model does not have: it would never be compared.
+func (g Gates) checkOutputs(names []string) error {
+	for _, name := range slices.Sorted(maps.Keys(g.MaxAbs)) {
+		if name != "" && !slices.Contains(names, name) {
+			return diag.New("OP2007", "max-abs of "+name+": the model has no output of this name", "outputs", strings.Join(names, ", ")).
+				Hinted("name one of the outputs, or give a limit without a name for all of them")
+		}
+	}
+	return nil
 }
 
 func (g Gates) differences(j *judge, v *Verification) {

@@ -121,6 +121,9 @@ func (w *work) prepare() error {
 	}
 	w.graph = g
 	r.Notes = append(r.Notes, notes...)
+	if err := w.Gates.checkOutputs(outputNames(g.Main)); err != nil {
+		return err
+	}
 	r.Input = Describe(w.Model, w.Path)
 	if w.Path != "" {
 		if r.Input.Bytes, err = fileBytes(w.Path, w.Model); err != nil {
@@ -128,6 +131,9 @@ func (w *work) prepare() error {
 		}
 	}
 	w.sum = background(func() (string, error) { return digest(w.Path, w.Model) })
+	if err := w.runnable(g); err != nil {
+		return err
+	}
 	if w.selector, err = NewSelector(w.Select); err != nil {
 		return err
 	}
@@ -142,6 +148,14 @@ func (w *work) prepare() error {
 	}
 	r.Notes = append(r.Notes, w.pipeline.Notes...)
 	return w.prepareData()
+}
+
+func outputNames(g *graph.Graph) []string {
+	var names []string
+	for i := range g.Outputs() {
+		names = append(names, g.OutputName(i))
+	}
+	return names
 }
 
 // prepareData describes the samples, and refuses steps that cannot work without them.

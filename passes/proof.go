@@ -237,6 +237,9 @@ func (w *work) peerGate() {
 // Gates) and records the comparison in r. A failed gate is an error.
 func Prove(ctx context.Context, job Job, model *onnx.Model, r *Result) error {
 	w := &work{Job: job, result: r}
+	if err := job.fit(model); err != nil {
+		return err
+	}
 	v, err := Compare(ctx, w.Runner, w.Model, model, w.HeldOut, w.comparison("verify"))
 	if err != nil {
 		return err
@@ -250,4 +253,21 @@ func Prove(ctx context.Context, job Job, model *onnx.Model, r *Result) error {
 	w.peerGate()
 	r.Gates = w.judge.results
 	return w.judge.err()
+}
+
+// fit checks both models of a comparison before they are run.
+func (job Job) fit(model *onnx.Model) error {
+	for _, m := range []*onnx.Model{job.Model, model} {
+		g, _, err := Load(m)
+		if err == nil {
+			err = errors.Join(fits(g), divides(g))
+		}
+		if err == nil {
+			err = job.Gates.checkOutputs(outputNames(g.Main))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -9,12 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/onnx/text"
 )
 
 func (a *app) dumpCommand() *cobra.Command {
 	var out string
-	var full bool
+	var full, force bool
 	c := &cobra.Command{
 		Use: "dump MODEL", Short: "print a model as text", Args: exactly(1, "one model"),
 		Long: "Print a model in the ONNX text form, one node a line. Tensors with more than 16\n" +
@@ -36,13 +37,28 @@ func (a *app) dumpCommand() *cobra.Command {
 				w := bufio.NewWriter(a.out)
 				return errors.Join(text.Print(w, m, o), w.Flush())
 			}
+			if err := mayWriteText(args[0], out, force); err != nil {
+				return err
+			}
 			return writeText(out, func(w *bufio.Writer) error { return text.Print(w, m, o) })
 		},
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`")
 	c.Flags().BoolVar(&full, "full", false, "print the content of every tensor")
-	setGroup(c.Flags(), "Output", "output", "full")
+	c.Flags().BoolVar(&force, "force", false, "overwrite an existing file")
+	setGroup(c.Flags(), "Output", "output", "full", "force")
 	return c
+}
+
+// mayWriteText refuses to overwrite the model, or another file without --force.
+func mayWriteText(in, out string, force bool) error {
+	if same(in, out) {
+		return diag.New("OP2011", "the output is the input", "file", out).Hinted("give the text a name of its own, such as model.txt")
+	}
+	if _, err := os.Lstat(filepath.Clean(out)); err == nil && !force {
+		return diag.New("OP2011", "the output exists already", "file", out).Hinted("--force overwrites it")
+	}
+	return folderOf("output", out)
 }
 
 // writeText writes a file that appears complete or not at all.

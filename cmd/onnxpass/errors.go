@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,8 @@ func flagError(c *cobra.Command, err error) error {
 	var bad *pflag.InvalidValueError
 	var unknown *pflag.NotExistError
 	switch {
+	case errors.As(err, &bad) && errors.As(bad.Unwrap(), new(*strconv.NumError)):
+		return diag.New("OP2010", fmt.Sprintf("bad value for --%s", bad.GetFlag().Name), "found", fmt.Sprintf("%q", bad.GetValue()), "wanted", "a whole number")
 	case errors.As(err, &bad):
 		return diag.New("OP2010", fmt.Sprintf("bad value for --%s", bad.GetFlag().Name),
 			"found", fmt.Sprintf("%q", bad.GetValue()), "wanted", bad.Unwrap().Error())
@@ -63,9 +66,16 @@ func messages(err error) []*diag.Error {
 	}
 	var path *os.PathError
 	if errors.As(err, &path) {
-		return []*diag.Error{diag.New("OP1002", "cannot "+path.Op+" a file", "file", path.Path).Wrap(path.Err)}
+		return []*diag.Error{diag.New("OP1002", fileOperation(path.Op), "file", path.Path).Wrap(path.Err)}
 	}
 	return []*diag.Error{diag.New("OP1002", err.Error())}
+}
+
+func fileOperation(op string) string {
+	if strings.HasPrefix(op, "mkdir") {
+		return "cannot make a folder"
+	}
+	return "cannot " + op + " a file"
 }
 
 // wrappedMany finds a joined error below err, before any *diag.Error.

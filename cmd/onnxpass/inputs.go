@@ -126,8 +126,6 @@ func (f *runFlags) place(in input, many bool, passNames string) (string, error) 
 		return "", usageError("--in-place and -o exclude each other")
 	case f.inPlace:
 		return in.path, nil
-	case f.output == "-" && many:
-		return "", usageError("several models cannot go to standard output").Hinted("name a folder: -o DIR/")
 	case f.output == "" && in.path == "-":
 		return "-", nil
 	case f.output == "":
@@ -139,7 +137,54 @@ func (f *runFlags) place(in input, many bool, passNames string) (string, error) 
 		}
 		return filepath.Join(f.output, rel), nil
 	}
-	return f.output, nil
+	return filepath.Clean(f.output), nil
+}
+
+// separate refuses several models that would go to one place, and reports that
+// would overwrite a model.
+func (f *runFlags) separate(models []input, passNames string) error {
+	many := len(models) > 1
+	switch {
+	case many && f.output == "-":
+		return usageError("several models cannot go to standard output").Hinted("name a folder: -o DIR/")
+	case many && filepath.Ext(f.output) == ".onnx" && !isFolder(f.output):
+		return usageError("%d models cannot be written to one file", len(models)).With("file", f.output).Hinted("name a folder: -o DIR/")
+	}
+	reports, err := parseReports(f.reports)
+	if err != nil {
+		return err
+	}
+	seen := map[string]string{}
+	for _, in := range models {
+		out, err := f.place(in, many, passNames)
+		if err != nil {
+			return err
+		}
+		if first, ok := seen[out]; ok {
+			return usageError("two models would be written to one file").With("file", out, "first", first, "second", in.path).
+				Hinted("run them one by one, with different outputs")
+		}
+		seen[out] = in.path
+		for _, r := range reports {
+			if same(r.path, in.path) || same(r.path, out) {
+				return diag.New("OP2011", "a report would overwrite a model", "file", r.path).Hinted("give the report a name of its own")
+			}
+		}
+	}
+	return nil
+}
+
+// same tells whether two paths are one file.
+func same(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 func isFolder(path string) bool {

@@ -27,6 +27,9 @@ func (a *app) runPasses(ctx context.Context, f *runFlags, args []string) error {
 	if f.output == "-" && a.global.json {
 		return usageError("-o - and --json both want standard output").Hinted("write the document to a file: --report json:FILE")
 	}
+	if err := f.separate(models, strings.ReplaceAll(passes.Names(p.steps), ", ", "-")); err != nil {
+		return err
+	}
 	var errs []error
 	docs := []*document{}
 	for _, in := range models {
@@ -86,9 +89,35 @@ func (a *app) parse(f *runFlags) (*plan, error) {
 	}
 	_, err = passes.NewSelector(f.sel)
 	if err == nil {
-		_, err = parseReports(f.reports)
+		err = f.places()
 	}
 	return p, err
+}
+
+// places checks what can be known of numbers and files before any work is done.
+func (f *runFlags) places() error {
+	if f.threads < 0 {
+		return diag.New("OP2010", "bad value for --threads", "found", fmt.Sprint(f.threads), "wanted", "0 for all cores, or a number of threads")
+	}
+	reports, err := parseReports(f.reports)
+	if err != nil {
+		return err
+	}
+	for _, r := range reports {
+		if err := folderOf("report", r.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folderOf refuses a file whose folder is not there.
+func folderOf(what, path string) error {
+	dir := filepath.Dir(path)
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		return diag.New("OP2017", "the folder of the "+what+" does not exist", "file", path, "folder", dir).Hinted("make it first, or write somewhere else")
+	}
+	return nil
 }
 
 func (f *runFlags) arrange() passes.PipelineOptions {

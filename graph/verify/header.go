@@ -83,6 +83,9 @@ func (c *checker) mainInterface(g *onnx.Graph) {
 		c.declaration("graph input", v)
 		delete(initialized, v.Name)
 	}
+	if len(g.Output) == 0 {
+		c.add("OP3114", "the model has no outputs", "graph", g.Name)
+	}
 	outputs := map[string]bool{}
 	for _, v := range g.Output {
 		c.declaration("graph output", v)

@@ -90,6 +90,7 @@ var rules = []struct {
 	{"output without shape", "OP3114 output y", func(m *onnx.Model) { m.Graph.Output[0].Type.Tensor.Shape = nil }},
 	{"IR of the future", "OP3110 found 99", func(m *onnx.Model) { m.IRVersion = 99 }},
 	{"operator set of the future", "OP3111 found 999", func(m *onnx.Model) { m.OpsetImport[0].Version = 999 }},
+	{"no outputs", "OP3114 no outputs", func(m *onnx.Model) { m.Graph.Output = nil }},
 	{"outputs of one name", "OP3114 output y", func(m *onnx.Model) { m.Graph.Output[1].Name = "y" }},
 	{"no operator type", "OP3116 producing", func(m *onnx.Model) { nodeOf(m, "Relu").OpType = "" }},
 	{"no inputs and outputs", "OP3116 lonely", func(m *onnx.Model) {

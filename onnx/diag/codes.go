@@ -47,4 +47,5 @@ Run with -p without that pass, and report the message.`},
 // resourceCodes are limits that were reached: exit 7.
 var resourceCodes = []Entry{
 	{"OP7001", "standard input is too large", `A model on standard input is copied to a temporary file, up to the largest size that one ONNX file can have (2 GiB). Give larger models as files with external data.`},
+	{"OP7002", "a value of the model is too large to run it", `A node computes a tensor of more than 4 GiB. Runtimes allocate it as soon as they load the model or run it, so the model was not given to one. Usually a constant (the repeats of Tile, the shape of Expand or ConstantOfShape, the pads of Pad) is wrong, or the model was made to exhaust memory. Passes that need no samples work with --no-verify.`},
 }

@@ -29,6 +29,7 @@ for instance quant:range=percentile,percentile=99.9,prune. An item with "=" belo
 	{"OP2013", "binary output to a terminal", `A model is not written to a terminal. Redirect standard output, or name a file with -o.`},
 	{"OP2015", "unknown code", `No message carries this code. See: onnxpass explain.`},
 	{"OP2016", "the model and its replacement cannot be the same file", `verify and diff compare two models; both arguments name the same file.`},
+	{"OP2017", "the folder of a file to write does not exist", `A report or a text is written into a folder that is there. The folder of an output model is made when it is missing.`},
 }
 
 // labelCodes are faults in the file of labels: exit 6.
