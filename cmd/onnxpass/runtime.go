@@ -206,5 +206,6 @@ func (a *app) installCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Client, "client", "", "`CLIENT` to download with: pip or npm; default the one that is there")
 	c.Flags().StringVar(&o.Dir, "dir", "", "cache `FOLDER`; default that of this user")
+	c.Flags().StringVar(&o.Platform, "platform", "", "fetch for another `OS/ARCH`, such as linux/arm64; default this one")
 	return c
 }
