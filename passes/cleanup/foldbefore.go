@@ -8,14 +8,21 @@ import (
 // normBefore is the BatchNormalization that feeds n and nothing else.
 func normBefore(n *graph.Node) *graph.Node {
 	x := n.In(0)
-	if x == nil || !n.Is("Conv", "Gemm") || x.NumUses() != 1 || x.Def() == nil || !x.Def().Is("BatchNormalization") || x.Graph() != n.Graph() {
+	if x == nil || !n.Is("Conv", "Gemm") && !ofMatrices(n) || x.NumUses() != 1 || x.Def() == nil || !x.Def().Is("BatchNormalization") || x.Graph() != n.Graph() {
 		return nil
 	}
 	return x.Def()
 }
 
+// ofMatrices reports whether n is a product of two matrices: the channels of
+// what is in front of it are the rows of the weights.
+func ofMatrices(n *graph.Node) bool {
+	return n.Is("MatMul") && n.In(1) != nil && len(n.In(0).Shape().Dims) == 2 && len(n.In(1).Shape().Dims) == 2
+}
+
 // foldBefore merges norm into the weights of l: they are scaled along the
-// input channels, and what the shift gives is added to the bias.
+// input channels, and what the shift gives is added to the bias. MatMul has
+// none: it stays in l.bias for foldBehind.
 func foldBefore(env *passes.Env, l *linear, norm *graph.Node) int {
 	s, t, reason := normalization(norm)
 	if reason == "" {
@@ -35,6 +42,9 @@ func foldBefore(env *passes.Env, l *linear, norm *graph.Node) int {
 	if l.node.Is("Gemm") {
 		alpha = float64(l.node.Float("alpha", 1))
 	}
+	if l.bias == nil {
+		l.bias = fill(l.channels, 0)
+	}
 	in, inner := l.inputChannels()
 	for b := 0; b*inner < len(x); b++ {
 		for i := b * inner; i < (b+1)*inner; i++ {
@@ -42,7 +52,9 @@ func foldBefore(env *passes.Env, l *linear, norm *graph.Node) int {
 		}
 	}
 	l.setWeight(scaled(l.weight, s, in, inner))
-	l.setBias()
+	if !l.node.Is("MatMul") {
+		l.setBias()
+	}
 	out := l.node.In(0)
 	ins := norm.Ins()
 	l.node.SetIn(0, norm.In(0))
@@ -57,7 +69,7 @@ func (l *linear) takesBefore(channels int, shift []float64) string {
 	if l.node.Is("Gemm") && l.node.Int("transA", 0) != 0 || in != channels {
 		return "the channels of the batch normalization are not those of the weights"
 	}
-	if l.node.Is("Gemm") || all(shift, 0) {
+	if l.node.Is("Gemm", "MatMul") || all(shift, 0) {
 		return ""
 	}
 	auto := l.node.String("auto_pad", "NOTSET")

@@ -14,7 +14,7 @@ var FoldBN = passes.New(passes.Info{
 	Summary: "merge BatchNormalization and constant Mul and Add into weights",
 	Doc: `BatchNormalization in inference mode, and Mul, Div, Add and Sub with a constant that is one number or one number for
 each output channel, become part of the weights and bias of the Conv, ConvTranspose, Gemm or MatMul before them; behind a
-MatMul an Add remains. A BatchNormalization in front of a Conv or Gemm is merged where that is exact: with a shift only when the
+MatMul an Add remains. A BatchNormalization in front of a Conv, Gemm or MatMul of matrices is merged where that is exact: with a shift only when the
 convolution does not pad. Weights are computed in float64 and rounded once; weights that other nodes read as well are copied.
 
 Left alone: weights that are not constant float32, results with other readers or that are outputs of the graph, batch
@@ -204,7 +204,8 @@ func normalization(n *graph.Node) (s, t []float64, reason string) {
 
 // foldBehind merges the chain into l and removes its nodes.
 func foldBehind(env *passes.Env, l *linear, chain []link) int {
-	if len(chain) == 0 || l.node.Is("MatMul") && onlyShift(chain) {
+	pending := l.node.Is("MatMul") && l.bias != nil // by foldBefore
+	if !pending && (len(chain) == 0 || l.node.Is("MatMul") && onlyShift(chain)) {
 		return 0
 	}
 	scale, shift := fill(l.channels, 1), fill(l.channels, 0)
@@ -217,9 +218,12 @@ func foldBehind(env *passes.Env, l *linear, chain []link) int {
 	for _, c := range chain {
 		env.Plan(c.node, "merge into "+l.node.Op(), l.node.Label())
 	}
-	end := chain[len(chain)-1].node.Out(0)
+	end := l.node.Out(0)
+	if len(chain) > 0 {
+		end = chain[len(chain)-1].node.Out(0)
+	}
 	result := l.absorb(scale, shift, shiftName(chain))
-	end.ReplaceUses(result, nil)
+	end.ReplaceUses(result, func(u graph.Use) bool { return u.Node != result.Def() })
 	for i := len(chain) - 1; i >= 0; i-- {
 		ins := chain[i].node.Ins()
 		chain[i].node.Remove()

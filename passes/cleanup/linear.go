@@ -151,6 +151,9 @@ func (l *linear) absorb(scale, shift []float64, hint string) *graph.Value {
 		l.setWeight(scaled(l.weight, scale, l.channel, l.inner))
 	}
 	if l.node.Is("MatMul") {
+		for i, b := range l.bias {
+			shift[i] += b * scale[i]
+		}
 		return l.addBehind(shift, hint)
 	}
 	for i := range l.bias {
