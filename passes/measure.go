@@ -159,12 +159,16 @@ func digest(path string, m *onnx.Model) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// hashBuffer keeps calls few and fits a cache.
+const hashBuffer = 256 << 10
+
 func addFile(w io.Writer, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, f)
+	// Without its own way of copying, which has a small buffer.
+	_, err = io.CopyBuffer(w, struct{ io.Reader }{f}, make([]byte, hashBuffer))
 	return errors.Join(err, f.Close())
 }
 
