@@ -11,17 +11,33 @@ import (
 // Load imports a model that somebody else wrote, infers its types and checks
 // every rule of the format. What runtimes do without but the format demands is
 // supplied: names of graphs, and types of outputs that follow from the nodes.
+// Declared shapes that the nodes contradict are replaced by what they compute.
 // The notes (OP8006) say what was. m is not changed.
 func Load(m *onnx.Model) (*graph.Model, []*diag.Error, error) {
 	g, err := graph.Import(m)
 	if err != nil {
 		return nil, nil, err
 	}
+	var notes []*diag.Error
 	if err := g.Infer(); err != nil {
-		return nil, nil, err
+		if notes = correctShapes(g); notes == nil {
+			return nil, nil, err
+		}
 	}
-	notes := append(nameGraphs(g), typeOutputs(g.Main)...)
+	notes = append(notes, nameGraphs(g)...)
+	notes = append(notes, typeOutputs(g.Main)...)
 	return g, notes, Verify(g)
+}
+
+// correctShapes declares shapes anew where the file is wrong about them.
+func correctShapes(g *graph.Model) []*diag.Error {
+	wrong := g.Correct()
+	if len(wrong) == 0 {
+		return nil
+	}
+	first := wrong[0]
+	return []*diag.Error{diag.New("OP8006", "declared shapes are not what the nodes compute: a written file has the computed ones",
+		"values", fmt.Sprint(len(wrong)), "first", first.Name()+" "+first.Type().String())}
 }
 
 // nameGraphs names graphs without a name: "graph", and subgraphs after the attribute that holds them.

@@ -53,3 +53,34 @@ func TestLoadRefusesInputWithoutShape(t *testing.T) {
 		t.Error("accepted")
 	}
 }
+
+// Shapes that an edit of the batch size left behind are corrected; a wrong element type is an error.
+func TestLoadCorrectsShapes(t *testing.T) {
+	const src = `<ir_version: 8, opset_import: ["" : 17]>
+main (float[2, 4] x, bool c) => (float[1, 4] y)
+<float[4, 4] w = random(1), float[1, 4] h>
+{
+  h = MatMul (x, w)
+  i = If (c) <then_branch = a () => (float[1, 4] u) { u = Neg (h) }, else_branch = b () => (float[1, 4] v) { v = Abs (h) }>
+  y = Relu (i)
+}`
+	g, notes, err := Load(model(t, src))
+	if err != nil || len(notes) != 1 || notes[0].Code != "OP8006" {
+		t.Fatal(err, notes)
+	}
+	out, err := g.Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, err = graph.Import(out); err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(g); err != nil || g.Main.Outputs()[0].Type().String() != "float [2,4]" {
+		t.Errorf("%v, output %v", err, g.Main.Outputs()[0].Type())
+	}
+	in := model(t, chain)
+	in.Graph.Output[0].Type.Tensor.Elem = onnx.Int8
+	if _, _, err := Load(in); err == nil {
+		t.Error("a wrong element type was accepted")
+	}
+}

@@ -78,10 +78,7 @@ func (a *app) attachData(ctx context.Context, f *runFlags, job *passes.Job) erro
 	if len(f.data.paths) == 0 && len(f.data.verify) == 0 && len(job.Shapes) == 0 && len(job.Sizes) == 0 {
 		return nil
 	}
-	g, err := graph.Import(job.Model)
-	if err == nil {
-		err = g.Infer()
-	}
+	g, _, err := passes.Load(job.Model)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
@@ -123,10 +122,7 @@ func (a *app) verifyFiles(ctx context.Context, f *verifyFlags, path string) (*pa
 
 // verifySamples reads all samples for the old model's inputs.
 func (a *app) verifySamples(ctx context.Context, f *verifyFlags, old *onnx.Model) (*calib.Set, map[string]int, error) {
-	g, err := graph.Import(old)
-	if err == nil {
-		err = g.Infer()
-	}
+	g, _, err := passes.Load(old)
 	if err != nil {
 		return nil, nil, err
 	}
