@@ -16,7 +16,15 @@ import (
 // version is set by the linker for releases.
 var version = "devel"
 
+// telemetryOff keeps recent versions of ONNX Runtime from writing a device ID
+// and a data base into the user's cache folder, and from sending what they
+// collect. A user who wants that sets the variable to 0.
+const telemetryOff = "ORT_DISABLE_TELEMETRY"
+
 func main() {
+	if _, set := os.LookupEnv(telemetryOff); !set {
+		os.Setenv(telemetryOff, "1")
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	go watchSignals(cancel)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
