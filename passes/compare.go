@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -25,16 +26,11 @@ func Compare(ctx context.Context, r calib.Runner, ref, model *onnx.Model, set *c
 
 // CompareRunners is Compare with a runner of its own for each model.
 func CompareRunners(ctx context.Context, refRunner, runner calib.Runner, ref, model *onnx.Model, set *calib.Set, o CompareOptions) (*Verification, error) {
-	open := calib.OpenOptions{Threads: o.Threads}
-	a, err := refRunner.Open(ctx, ref, open)
+	a, b, err := openBoth(ctx, refRunner, runner, ref, model, calib.OpenOptions{Threads: o.Threads})
 	if err != nil {
-		return nil, fmt.Errorf("original: %w", err)
+		return nil, err
 	}
 	defer a.Close()
-	b, err := runner.Open(ctx, model, open)
-	if err != nil {
-		return nil, fmt.Errorf("new model: %w", err)
-	}
 	defer b.Close()
 	before, after := &classes{Session: a}, &classes{Session: b}
 	if o.Labels != nil {
@@ -58,6 +54,25 @@ func integerOutputs(s calib.Session) []bool {
 		out = append(out, p.Elem.IsInteger() || p.Elem == onnx.Bool)
 	}
 	return out
+}
+
+// openBoth loads two models at a time, which takes runtimes one core each.
+func openBoth(ctx context.Context, refRunner, runner calib.Runner, ref, model *onnx.Model, o calib.OpenOptions) (a, b calib.Session, err error) {
+	var errA, errB error
+	var group sync.WaitGroup
+	group.Go(func() { a, errA = refRunner.Open(ctx, ref, o) })
+	b, errB = runner.Open(ctx, model, o)
+	group.Wait()
+	switch {
+	case errA == nil && errB == nil:
+		return a, b, nil
+	case errA == nil:
+		a.Close()
+		return nil, nil, fmt.Errorf("new model: %w", errB)
+	case errB == nil:
+		b.Close()
+	}
+	return nil, nil, fmt.Errorf("original: %w", errA)
 }
 
 // verification turns a comparison into its report.

@@ -149,28 +149,45 @@ func depths(g *graph.Graph) map[*graph.Node]int {
 
 // readWeights computes the scales of every weight that is to be stored in 8 bits.
 func (p *planner) readWeights(ctx context.Context) error {
+	layers := p.firstReaders()
+	weights, errs := make([]*weight, len(layers)), make([]error, len(layers))
+	p.each(len(layers), func(i int) {
+		if errs[i] = ctx.Err(); errs[i] == nil {
+			weights[i], errs[i] = newWeight(layers[i].node, layers[i].weight)
+		}
+	})
+	broken := map[weightKey]bool{}
+	for i, l := range layers {
+		switch {
+		case errs[i] == nil:
+			p.weights[p.key(l)] = weights[i]
+		case errors.Is(errs[i], errNotFinite):
+			broken[p.key(l)] = true
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			return fmt.Errorf("%s: %w", l.node.Label(), errs[i])
+		}
+	}
 	for _, l := range p.layers {
-		if l.reason != "" || l.weight == nil {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		k := p.key(l)
-		if p.weights[k] != nil {
-			continue
-		}
-		w, err := newWeight(l.node, l.weight)
-		if errors.Is(err, errNotFinite) {
+		if l.reason == "" && l.weight != nil && broken[p.key(l)] {
 			l.float("the weight holds NaN or infinity")
-			continue
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", l.node.Label(), err)
-		}
-		p.weights[k] = w
 	}
 	return nil
+}
+
+// firstReaders are the layers with a weight to store, one for each stored form.
+func (p *planner) firstReaders() []*layer {
+	var out []*layer
+	seen := map[weightKey]bool{}
+	for _, l := range p.layers {
+		if l.reason == "" && l.weight != nil && !seen[p.key(l)] {
+			seen[p.key(l)] = true
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 func (p *planner) key(l *layer) weightKey {
@@ -286,9 +303,9 @@ func (p *planner) estimate(table *calib.Table) {
 			members[t.root()] = append(members[t.root()], t)
 		}
 	}
-	for _, t := range p.tensors {
-		if t.root() == t {
+	p.each(len(p.tensors), func(i int) {
+		if t := p.tensors[i]; t.root() == t {
 			t.chosen = merge(members[t], table).estimate(p.profile.Quant, p.opt)
 		}
-	}
+	})
 }
