@@ -153,9 +153,28 @@ func (w *work) refused(ctx context.Context, cause error) error {
 		w.unproven("the runtime does not load the original either").Wrap(err)
 		return nil
 	}
-	s.Close()
+	err = w.rejectedByOriginal(ctx, s)
+	if err = errors.Join(err, s.Close()); err != nil {
+		return err
+	}
 	w.judge.gate("runs", "OP4008", "the new model cannot be run", false, "runs as the original does", cause.Error())
 	return nil
+}
+
+// rejectedByOriginal runs the original on the held-out samples. When it fails
+// too, the samples are at fault and not the new model.
+func (w *work) rejectedByOriginal(ctx context.Context, original calib.Session) error {
+	for i := range w.HeldOut.Len() {
+		sample, err := w.HeldOut.Read(ctx, i)
+		if err != nil {
+			return err
+		}
+		if err := original.Run(ctx, sample.Inputs, func([]calib.Array) error { return nil }); err != nil {
+			return diag.New("OP6022", "the model cannot be run on a sample", "data", w.HeldOut.Name(i)).Wrap(err).
+				Hinted("the original model fails on it as well: give inputs of the sizes and values that it was made for")
+		}
+	}
+	return ctx.Err()
 }
 
 // peerSamples is how many held-out samples the target's own runtime sees.
@@ -237,7 +256,7 @@ func (w *work) peerGate() {
 // Gates) and records the comparison in r. A failed gate is an error.
 func Prove(ctx context.Context, job Job, model *onnx.Model, r *Result) error {
 	w := &work{Job: job, result: r}
-	if err := job.fit(model); err != nil {
+	if err := job.Gates.checkOutputs(protoOutputs(job.Model)); err != nil {
 		return err
 	}
 	v, err := Compare(ctx, w.Runner, w.Model, model, w.HeldOut, w.comparison("verify"))
@@ -255,19 +274,10 @@ func Prove(ctx context.Context, job Job, model *onnx.Model, r *Result) error {
 	return w.judge.err()
 }
 
-// fit checks both models of a comparison before they are run.
-func (job Job) fit(model *onnx.Model) error {
-	for _, m := range []*onnx.Model{job.Model, model} {
-		g, _, err := Load(m)
-		if err == nil {
-			err = errors.Join(fits(g), divides(g))
-		}
-		if err == nil {
-			err = job.Gates.checkOutputs(outputNames(g.Main))
-		}
-		if err != nil {
-			return err
-		}
+func protoOutputs(m *onnx.Model) []string {
+	var names []string
+	for _, v := range m.Graph.Output {
+		names = append(names, v.Name)
 	}
-	return nil
+	return names
 }

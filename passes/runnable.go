@@ -27,6 +27,19 @@ func (w *work) runnable(g *graph.Model) error {
 	return fits(g)
 }
 
+// Runnable checks a model that will be given to a runtime: that it is valid,
+// and that running it does not exhaust memory or trap the processor.
+func Runnable(m *onnx.Model) error {
+	g, _, err := Load(m)
+	if err != nil {
+		return err
+	}
+	if err := divides(g); err != nil {
+		return err
+	}
+	return fits(g)
+}
+
 // fits refuses models that a runtime would need too much memory for. Shapes
 // that depend on inputs are not known here.
 func fits(g *graph.Model) error {

@@ -99,6 +99,9 @@ func (a *app) verifyFiles(ctx context.Context, f *verifyFlags, path string) (*pa
 		return nil, err
 	}
 	defer p.new.Close()
+	if err := errors.Join(located(passes.Runnable(p.old), f.against), located(passes.Runnable(p.new), path)); err != nil {
+		return nil, err
+	}
 	r := &passes.Result{Schema: passes.Schema, Tool: toolName(), Target: t.Name, Input: passes.Describe(p.old, f.against)}
 	r.Before.FileBytes, r.After.FileBytes = sizeOf(f.against, p.old), sizeOf(path, p.new)
 	r.Contract = passes.InterfaceChanges(p.old, p.new)

@@ -20,6 +20,7 @@ var samplesCodes = []Entry{
 	{"OP6018", "pictures cannot be made to fit the input", "Pictures become float or uint8 inputs of three or four dimensions with one or three channels. For anything else save arrays as .npy."},
 	{"OP6019", "samples cannot be made for an input", "The input is no tensor of numbers of whole bytes (a string, a sequence, 4-bit integers), or the model has no inputs at all."},
 	{"OP6020", "random samples need the sizes of all dimensions", "Dimensions that the model leaves open, other than the batch, have to be given with --dim or --shape before random samples can be made."},
+	{"OP6022", "the model cannot be run on a sample", "The runtime loads the model and fails on a sample of the right shape and type: some models take only certain sizes or values (a sampling rate, an index, a window of samples). Random numbers rarely fit those."},
 	{"OP6030", "statistics tables do not fit together", "Saved statistics can be merged when they come from the same model and runtime and from different samples. Merging statistics over the same samples twice would count them twice."},
 	{"OP6040", "the two models have different numbers of outputs", "Outputs are compared by position, so both models need the same number of them."},
 	{"OP6041", "the two models' outputs differ in shape", "For the same sample the two models gave arrays of different shapes, so their elements cannot be compared."},

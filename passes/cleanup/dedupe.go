@@ -16,7 +16,8 @@ var Dedupe = passes.New(passes.Info{
 	Name:    "dedupe",
 	Summary: "keep one of several equal initializers",
 	Doc: `Initializers of equal type, dims and content become one: the first in the graph, or that of an enclosing graph.
-Initializers that are inputs or outputs stay. Content is read only where type and dims occur more than once.`,
+Initializers that are inputs or outputs stay, and so do scales and zero points: runtimes fuse some layers only when theirs are
+their own. Content is read only where type and dims occur more than once.`,
 	Phase: passes.Cleanup,
 }, struct{}{}, dedupe)
 
@@ -31,7 +32,7 @@ func dedupe(_ context.Context, env *passes.Env, _ struct{}) error {
 	merged, saved := 0, int64(0)
 	for _, g := range graphs {
 		for _, v := range g.Initializers() {
-			if v.IsInput() || v.IsOutput() || d.kinds[kind(v.Const())] < 2 {
+			if v.IsInput() || v.IsOutput() || scales(v) || d.kinds[kind(v.Const())] < 2 {
 				continue
 			}
 			if first := d.first(v); first != nil {
@@ -48,6 +49,17 @@ func dedupe(_ context.Context, env *passes.Env, _ struct{}) error {
 		fact(env, "duplicates merged", "%s, %s", plural(merged, "initializer"), size(saved))
 	}
 	return nil
+}
+
+// scales reports whether a value is the scale or zero point of a pair. The quant
+// pass shares them where that does no harm.
+func scales(v *graph.Value) bool {
+	for _, u := range v.Uses() {
+		if !u.IsReturn() && u.Index > 0 && u.Node.Is("QuantizeLinear", "DequantizeLinear") {
+			return true
+		}
+	}
+	return false
 }
 
 // duplicates finds equal initializers. Hashes only preselect: contents are
