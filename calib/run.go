@@ -96,8 +96,15 @@ func (c *Calibration) stream(ctx context.Context, p *plan) error {
 	for i, port := range session.Outputs() {
 		index[port.Name] = i
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	samples := ahead(ctx, c.Samples)
 	for i := range c.Samples.Len() {
-		if err := c.one(ctx, session, index, p.taps, i); err != nil {
+		sample, err := take(ctx, samples)
+		if err != nil {
+			return err
+		}
+		if err := c.one(ctx, session, index, p.taps, i, sample); err != nil {
 			return err
 		}
 		if c.Progress != nil {
@@ -108,15 +115,11 @@ func (c *Calibration) stream(ctx context.Context, p *plan) error {
 }
 
 // one runs sample i.
-func (c *Calibration) one(ctx context.Context, s Session, index map[string]int, taps []tap, i int) error {
+func (c *Calibration) one(ctx context.Context, s Session, index map[string]int, taps []tap, i int, sample Sample) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	sample, err := c.Samples.Read(ctx, i)
-	if err != nil {
-		return err
-	}
-	err = s.Run(ctx, sample.Inputs, func(out []Array) error {
+	err := s.Run(ctx, sample.Inputs, func(out []Array) error {
 		return c.feed(taps, i, func(name string) (Array, bool) {
 			if k, ok := index[name]; ok && k < len(out) {
 				return out[k], true
