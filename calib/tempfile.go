@@ -12,7 +12,7 @@ import (
 // TempFile writes m to a folder of its own below the system's temporary
 // folder, for runtimes that load files; remove deletes the folder. Weights of
 // a large model go to a data file beside it, which runtimes map into memory.
-// The error is OP6355.
+// The error is OP1004.
 func TempFile(m *onnx.Model) (path string, remove func() error, err error) {
 	dir, err := os.MkdirTemp("", "onnxpass-")
 	if err != nil {
@@ -75,5 +75,5 @@ func noRoom(err error) error {
 	if d := (*diag.Error)(nil); errors.As(err, &d) {
 		return err
 	}
-	return diag.New("OP6355", "the model could not be written to the temporary folder", "folder", os.TempDir()).Wrap(err)
+	return diag.New("OP1004", "the model could not be written to the temporary folder", "folder", os.TempDir()).Wrap(err)
 }

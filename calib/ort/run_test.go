@@ -184,7 +184,7 @@ func TestCloseRemovesTheTemporaryModel(t *testing.T) {
 	wantCode(t, s.Run(context.Background(), nil, nil), "OP6352", "closed")
 	t.Setenv("TMPDIR", filepath.Join(os.TempDir(), "gone"))
 	_, err := rt.Open(context.Background(), identity(), calib.OpenOptions{})
-	wantCode(t, err, "OP6355", "gone")
+	wantCode(t, err, "OP1004", "gone")
 }
 
 func identity() *onnx.Model {

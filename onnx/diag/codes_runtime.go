@@ -26,6 +26,6 @@ var runtimeCodes = []Entry{
 		"onnxpass executes models whose inputs and outputs are numeric or boolean tensors. Strings, sequences, maps and sparse tensors at the model's interface are not supported for execution; everything that needs no execution works."},
 	{"OP6354", "the runtime crashed",
 		"The runtime ran in a process of its own and that process died on this model. That is a defect of the runtime; the model must not be handed to it as it is."},
-	{"OP6355", "no room for a temporary copy of the model",
+	{"OP1004", "no room for a temporary copy of the model",
 		"To execute a graph that is not a file yet, onnxpass writes it to the system's temporary folder (TMPDIR). That failed."},
 }
