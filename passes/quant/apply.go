@@ -12,6 +12,11 @@ const passName = "quant"
 
 // apply edits the model as planned.
 func (p *planner) apply() error {
+	for _, l := range p.layers {
+		if l.shift != nil {
+			p.correctBias(l)
+		}
+	}
 	stored := map[storedKey]*storedWeight{}
 	for _, l := range p.layers {
 		if l.reason == "" && l.weight != nil {

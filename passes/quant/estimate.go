@@ -92,6 +92,16 @@ func (j joint) code(q target.Quantization) coding {
 	return codeAsymmetric
 }
 
+// mostClipped is the share of elements that the grid may cut off. A symmetric
+// grid wastes half its levels on one-sided tensors; there the least error lies
+// at a higher share, and limiting it was measured to lose.
+func (c coding) mostClipped(limit float64) float64 {
+	if c == codeSymmetric {
+		return 1
+	}
+	return limit
+}
+
 // estimate chooses range and parameters by the method of the options.
 func (j joint) estimate(q target.Quantization, o Options) estimate {
 	h, c := j.histogram, j.code(q)
@@ -99,7 +109,7 @@ func (j joint) estimate(q target.Quantization, o Options) estimate {
 	e := estimate{method: string(o.Range), seen: Range{Lo: h.Min, Hi: h.Max}}
 	switch o.Range {
 	case MSE:
-		lo, hi = searchMSE(h, c, lo, hi, o.MaxClip/100)
+		lo, hi = searchMSE(h, c, lo, hi, c.mostClipped(o.MaxClip/100))
 	case Percentile:
 		lo, hi = percentile(h, o.Percentile, lo, hi)
 	case Mean:

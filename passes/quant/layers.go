@@ -24,6 +24,7 @@ type layer struct {
 	weight *graph.Value // constant float operand; nil for a product of two computed tensors
 	reason string       // why it stays float; empty when it runs in 8 bits
 	stored bool         // only the weight is stored in 8 bits
+	shift  []float64    // what is added to the bias of each output channel; nil: nothing
 }
 
 // int8 says whether the layer's product runs on 8-bit operands.

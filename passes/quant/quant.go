@@ -26,8 +26,12 @@ const (
 type Options struct {
 	Range      Method  `choices:"mse|minmax|percentile|mean" help:"how the range of an activation is chosen"`
 	Percentile float64 `min:"50" max:"100" help:"share of elements inside the range, in percent, for range=percentile"`
-	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent"`
+	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent; symmetric ranges are not limited"`
+	Bias       string  `choices:"mean|none" help:"correct biases for what rounding the weights adds to the mean of each output channel"`
 }
+
+// BiasMean corrects biases.
+const BiasMean = "mean"
 
 // Pass quantizes a model to static INT8 for the profile of the environment.
 //
@@ -48,7 +52,7 @@ If and Loop, tensors that the samples never reach, what --exclude names.`,
 	Phase:     passes.Quantize,
 	Needs:     []string{"opset", "cleanup"},
 	NeedsData: true,
-}, Options{Range: MSE, Percentile: 99.99, MaxClip: 100}, run)
+}, Options{Range: MSE, Percentile: 99.99, MaxClip: 0.1, Bias: BiasMean}, run)
 
 func run(ctx context.Context, env *passes.Env, o Options) error {
 	p, err := newPlanner(env, o)
@@ -56,6 +60,9 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 		return err
 	}
 	if err := p.plan(ctx); err != nil {
+		return err
+	}
+	if err := p.measureShifts(ctx); err != nil {
 		return err
 	}
 	p.report()

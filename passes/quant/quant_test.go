@@ -95,7 +95,7 @@ func quantize(t testing.TB, src, profile string, rt calib.Runner, change func(*p
 	m := model(t, src)
 	env := &passes.Env{Model: m, Target: target.Lookup(profile), Runner: rt, Report: &passes.StepReport{},
 		Calib: &calib.Calibration{Runner: rt, Samples: samples(m, 8), Threads: 1}}
-	o := Options{Range: MSE, MaxClip: 100, Percentile: 99.99}
+	o := Options{Range: MSE, MaxClip: 100, Percentile: 99.99, Bias: BiasMean}
 	if change != nil {
 		change(env, &o)
 	}

@@ -52,6 +52,15 @@ func (p *planner) report() {
 		r.Fact("INT8 share of MACs", "%.1f %%", 100*int8MACs/allMACs)
 	}
 	r.Fact("quantized tensors", "%d", len(p.tensors))
+	corrected := 0
+	for _, l := range p.layers {
+		if l.shift != nil {
+			corrected++
+		}
+	}
+	if corrected > 0 {
+		r.Fact("biases corrected", "%d", corrected)
+	}
 }
 
 // planEntry adds the layer to the plan or to the skips.
