@@ -1,6 +1,7 @@
 package passes
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -24,7 +25,7 @@ func (w *work) stamp() error {
 	keys := []onnx.Entry{
 		{Key: "onnxpass.version", Value: w.tool()},
 		{Key: "onnxpass.passes", Value: strings.Join(r.Order, ",")},
-		{Key: "onnxpass.target", Value: r.Target},
+		{Key: "onnxpass.target", Value: cmp.Or(r.Target, "none")},
 		{Key: "onnxpass.input_sha256", Value: r.Input.SHA256},
 	}
 	if r.Data != nil {

@@ -75,7 +75,7 @@ func (a *app) parse(f *runFlags) (*plan, error) {
 	if p.steps, err = a.assign(steps, arranged.Steps, f.set); err != nil {
 		return nil, err
 	}
-	if p.target, err = findTarget(f.target); err != nil {
+	if p.target, err = f.profile(p.steps); err != nil {
 		return nil, err
 	}
 	if p.gates, err = f.gates.parse(); err != nil {
@@ -149,6 +149,21 @@ func named1(steps []passes.Step, name string) bool {
 		}
 	}
 	return false
+}
+
+// profile is the target that the user named. Without a name, passes that
+// choose types write for portable; cleanup and opset raising have no target
+// whose rules the file could break.
+func (f *runFlags) profile(steps []passes.Step) (*target.Profile, error) {
+	if f.target != "" {
+		return findTarget(f.target)
+	}
+	for _, s := range steps {
+		if s.Pass.Phase >= passes.Precision {
+			return target.Lookup("portable"), nil
+		}
+	}
+	return nil, nil
 }
 
 func findTarget(name string) (*target.Profile, error) {
@@ -260,7 +275,7 @@ func (a *app) job(ctx context.Context, f *runFlags, p *plan, m *onnx.Model, in i
 	if !f.noCache {
 		job.CacheDir = cacheDir(f.cacheDir)
 	}
-	if err := a.attachRunners(ctx, p.target.Name, f.runtime, &job); err != nil {
+	if err := a.attachRunners(ctx, job.Target, f.runtime, &job); err != nil {
 		return job, err
 	}
 	return job, a.attachData(ctx, f, &job)

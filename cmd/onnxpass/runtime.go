@@ -14,6 +14,7 @@ import (
 	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/passes"
+	"github.com/onnxpass/onnxpass/passes/target"
 )
 
 // lazyRunner loads its library when it is first used: a run that executes nothing never pays for it.
@@ -45,9 +46,13 @@ func (l *lazyRunner) Open(ctx context.Context, m *onnx.Model, o calib.OpenOption
 }
 
 // attachRunners gives a job ONNX Runtime and, for a target that has one, its own runtime.
-func (a *app) attachRunners(ctx context.Context, targetName, check string, job *passes.Job) error {
+func (a *app) attachRunners(ctx context.Context, profile *target.Profile, check string, job *passes.Job) error {
 	if err := a.attachORT(job); err != nil {
 		return err
+	}
+	targetName := "none"
+	if profile != nil {
+		targetName = profile.Name
 	}
 	if targetName == "openvino" && check != "off" {
 		return a.attachOpenVINO(ctx, check, job)

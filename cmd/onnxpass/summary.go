@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -44,7 +45,7 @@ func (s *sheet) line(label, format string, args ...any) {
 }
 
 func (s *sheet) header(r *passes.Result) {
-	fmt.Fprintf(s.w, "%s · target %s\n", r.Tool, r.Target)
+	fmt.Fprintf(s.w, "%s · target %s\n", r.Tool, cmp.Or(r.Target, "none"))
 	sum := ""
 	if r.Input.SHA256 != "" {
 		sum = "  sha256 " + r.Input.SHA256[:12]

@@ -111,7 +111,7 @@ func (a *app) verifyFiles(ctx context.Context, f *verifyFlags, path string) (*pa
 		return r, err
 	}
 	job := passes.Job{Model: p.old, HeldOut: set, Labels: labels, Gates: gates, Threads: f.threads}
-	if err := a.attachRunners(ctx, f.target, f.runtime, &job); err != nil {
+	if err := a.attachRunners(ctx, t, f.runtime, &job); err != nil {
 		return r, err
 	}
 	if job.Runner == nil {

@@ -37,21 +37,22 @@ func (s *shift) Prepare(clone *graph.Model) ([]*graph.Value, error) {
 	at := y.Def().After()
 	if channelAxis(n) == 1 { // [N, C, ...] becomes [N, C, positions]
 		y = at.Op("Reshape", out.Name()+"_rows", y, clone.Main.Init("rows", onnx.FromInt64s([]int64{3}, []int64{0, 0, -1}))).Out(0)
-		return []*graph.Value{mean(at, y, 0, 2)}, nil
+		// Over positions first: a sum along both at once is split between threads, and its rounding with it.
+		return []*graph.Value{mean(at, mean(at, y, 2), 0)}, nil
 	}
 	rows := []int64{-1, int64(len(s.scale))}
 	y = at.Op("Reshape", out.Name()+"_rows", y, clone.Main.Init("rows", onnx.FromInt64s([]int64{2}, rows))).Out(0)
 	return []*graph.Value{mean(at, y, 0)}, nil
 }
 
-// mean averages v over axes, in the form that the opset has.
-func mean(at *graph.Cursor, v *graph.Value, axes ...int64) *graph.Value {
+// mean averages v over one axis, in the form that the opset has.
+func mean(at *graph.Cursor, v *graph.Value, axis int64) *graph.Value {
 	keep := &onnx.Attribute{Name: "keepdims", Type: onnx.AttrInt, I: 0}
 	if g := v.Graph(); v.Def().Version() >= 18 {
 		return at.OpN("ReduceMean", "", v.Name()+"_mean", 1, []*onnx.Attribute{keep},
-			v, g.Init("axes", onnx.FromInt64s([]int64{int64(len(axes))}, axes))).Out(0)
+			v, g.Init("axes", onnx.FromInt64s([]int64{1}, []int64{axis}))).Out(0)
 	}
-	list := &onnx.Attribute{Name: "axes", Type: onnx.AttrInts, Ints: axes}
+	list := &onnx.Attribute{Name: "axes", Type: onnx.AttrInts, Ints: []int64{axis}}
 	return at.OpN("ReduceMean", "", v.Name()+"_mean", 1, []*onnx.Attribute{list, keep}, v).Out(0)
 }
 
