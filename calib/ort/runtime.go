@@ -26,6 +26,7 @@ type Runtime struct {
 	allocator unsafe.Pointer // the library's default allocator; not owned
 	version   string
 	path      string
+	trim      uintptr        // malloc_trim of glibc; 0 elsewhere
 	opening   sync.WaitGroup // sessions that are being made, wanted or not
 }
 
@@ -35,11 +36,11 @@ var _ calib.Runner = (*Runtime)(nil)
 // loaded or is not ONNX Runtime, OP6203 when it is older than release 1.18.
 // The library stays in the process for ever; Close frees the rest.
 func Load(path string) (*Runtime, error) {
-	base, err := apiBase(path)
+	base, trim, err := apiBase(path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Runtime{path: path, version: runtimelib.GoString(runtimelib.Pointer(syscall0(base[1])))}
+	r := &Runtime{path: path, trim: trim, version: runtimelib.GoString(runtimelib.Pointer(syscall0(base[1])))}
 	if !offers(r.version, apiVersion) {
 		return nil, diag.New("OP6203", "ONNX Runtime is too old", "library", path,
 			"wanted", "release 1.18 or newer", "found", r.version).
@@ -58,28 +59,32 @@ func Load(path string) (*Runtime, error) {
 	return r, nil
 }
 
-// apiBase returns OrtApiBase: GetApi and GetVersionString.
-func apiBase(path string) (*[2]uintptr, error) {
-	fail := func(err error) error {
-		return diag.New("OP6202", "the ONNX Runtime library cannot be loaded", "library", path).
+// apiBase returns OrtApiBase (GetApi and GetVersionString), and malloc_trim of
+// the C library that ONNX Runtime allocates with, where it has one.
+func apiBase(path string) (base *[2]uintptr, trim uintptr, err error) {
+	fail := func(err error) (*[2]uintptr, uintptr, error) {
+		return nil, 0, diag.New("OP6202", "the ONNX Runtime library cannot be loaded", "library", path).
 			Hinted("name another file with --ort-lib, or run: onnxpass runtime install").Wrap(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return nil, fail(err)
+		return fail(err)
 	}
 	lib, err := runtimelib.Open(path)
 	if err != nil {
-		return nil, fail(err)
+		return fail(err)
 	}
 	get, err := lib.Symbol("OrtGetApiBase")
 	if err != nil {
-		return nil, fail(errors.New("the file has no symbol OrtGetApiBase: it is not ONNX Runtime"))
+		return fail(errors.New("the file has no symbol OrtGetApiBase: it is not ONNX Runtime"))
 	}
-	base := syscall0(get)
-	if base == 0 {
-		return nil, fail(errors.New("OrtGetApiBase returned nothing"))
+	table := syscall0(get)
+	if table == 0 {
+		return fail(errors.New("OrtGetApiBase returned nothing"))
 	}
-	return (*[2]uintptr)(runtimelib.Pointer(base)), nil
+	if trim, err = lib.Symbol("malloc_trim"); err != nil {
+		trim = 0
+	}
+	return (*[2]uintptr)(runtimelib.Pointer(table)), trim, nil
 }
 
 func syscall0(fn uintptr) uintptr {

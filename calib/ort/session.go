@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/ebitengine/purego"
+
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/graph/infer"
@@ -191,6 +193,10 @@ func (s *session) Close() error {
 		}
 	}
 	s.rt.release(releaseSession, s.handle)
+	if s.rt.trim != 0 {
+		// glibc keeps what a session frees; the next session of another model finds little use for the pieces.
+		purego.SyscallN(s.rt.trim, 0)
+	}
 	s.handle, s.inC, s.outC = nil, nil, nil
 	if s.cleanup != nil {
 		return s.cleanup()

@@ -11,7 +11,7 @@ import (
 
 // biasSamples are enough for the mean of a layer's output: its standard error
 // falls with the positions of a picture as well as with the samples.
-const biasSamples = 32
+const biasSamples = 16
 
 // shift is what rounding the weights of one layer adds to the mean of its
 // output, per output channel: E[(W - Wq) x]. The runtime computes it, with the
