@@ -30,7 +30,7 @@ test: build
 	$(GO) test ./...
 
 # Linters run by version, from the module proxy; the first run builds them.
-GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VULN     := golang.org/x/vuln/cmd/govulncheck@latest
 lint:
 	$(GO) vet ./...
