@@ -117,7 +117,23 @@ func (w *work) execute(ctx context.Context, m *onnx.Model) error {
 		return w.refused(ctx, err)
 	}
 	w.result.Verify = v
+	w.noteWeak(v)
 	return w.peer(ctx, m)
+}
+
+// weakSQNR and weakCosine are what a file that still does its work is seldom below.
+const (
+	weakSQNR   = 10
+	weakCosine = 0.9
+)
+
+// noteWeak warns of a result that no gate asked about.
+func (w *work) noteWeak(v *Verification) {
+	if v.Worst < weakSQNR || v.Cosine < weakCosine {
+		w.note("OP8007", "the new model is far from the original", "output", v.Output,
+			"found", fmt.Sprintf("%s, cosine %.3f", decibel(v.Worst), v.Cosine)).
+			Hinted("verify it with labels, keep layers in float with --exclude, or set gates such as --min-sqnr")
+	}
 }
 
 func (w *work) comparison(what string) CompareOptions {

@@ -29,12 +29,23 @@ func newDocument(command string, r *passes.Result, err error) *document {
 	if r == nil {
 		r = &passes.Result{Schema: passes.Schema, Tool: toolName()}
 	}
+	list(&r.Gates)
+	list(&r.Findings)
+	list(&r.Notes)
+	list(&r.Contract)
 	d := &document{Command: command, Result: r, Errors: []*diag.Error{}}
 	if err != nil {
 		d.Errors = messages(err)
 		d.ExitCode = d.Errors[0].Exit()
 	}
 	return d
+}
+
+// list makes a list that holds nothing an empty one: null is no list to those who read the document.
+func list[T any](l *[]T) {
+	if *l == nil {
+		*l = []T{}
+	}
 }
 
 // publish prints the document on stdout with --json, and writes the reports.
@@ -53,9 +64,9 @@ func (a *app) publish(reports []string, docs []*document) error {
 	if a.global.json {
 		errs = append(errs, a.printJSON(whole))
 	}
-	list, err := parseReports(reports)
+	parsed, err := parseReports(reports)
 	errs = append(errs, err)
-	for _, r := range list {
+	for _, r := range parsed {
 		errs = append(errs, r.write(whole, docs))
 	}
 	return errors.Join(errs...)

@@ -150,10 +150,11 @@ func interopOne(t *testing.T, python, tool, dir, folder string, data []string, c
 		if got.OpenVINO != "ok" {
 			t.Errorf("OpenVINO: %s", got.OpenVINO)
 		}
-		// A file that OpenVINO computes as written differs from ONNX Runtime by rounding only;
-		// the known faults of its low-precision passes leave 16 dB or less.
-		if got.Agree < 20 {
-			t.Errorf("OpenVINO and ONNX Runtime agree to %.1f dB only on the same file", got.Agree)
+		// The rule of --runtime-check: rounding leaves 20 dB between two runtimes that compute the file
+		// as written, the known wrong kernels leave 16 dB or less. Where 8 bits themselves cost that
+		// much, OpenVINO must be as close to the original as ONNX Runtime, within 3 dB.
+		if got.Agree < 20 && got.SQNR["openvino"] < got.SQNR["onnxruntime"]-3 {
+			t.Errorf("OpenVINO and ONNX Runtime agree to %.1f dB only on the same file, SQNR %v dB", got.Agree, got.SQNR)
 		}
 	}
 	if target == "tensorrt" {

@@ -70,17 +70,20 @@ func (s *sheet) worst(r *passes.Result) {
 			}
 		}
 	}
-	list := layers
+	list, label := layers, "worst"
 	if len(list) == 0 {
-		list = tensors
+		list, label = tensors, "coarse"
 	}
 	if len(list) == 0 {
 		return
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].db < list[j].db })
-	label := "worst"
 	for _, e := range list[:min(3, len(list))] {
-		s.line(label, "%5.1f dB  %s", e.db, e.name)
+		what := ""
+		if label == "coarse" {
+			what = "   tensor, its 8-bit codes alone"
+		}
+		s.line(label, "%5.1f dB  %s%s", e.db, e.name, what)
 		label = ""
 	}
 	if len(layers) > 0 && layers[0].name != "" {
@@ -119,6 +122,9 @@ func (s *sheet) warnings(r *passes.Result) {
 		text := n.What
 		for _, f := range n.Fields {
 			text += "; " + f.Label + " " + f.Text
+		}
+		if n.Err != nil {
+			text += ": " + n.Err.Error()
 		}
 		if n.Hint != "" {
 			text += " (" + n.Hint + ")"

@@ -148,23 +148,32 @@ func narrow(t onnx.DataType) bool {
 }
 
 // Stored is the element type of v as it is stored: that before a
-// DequantizeLinear which computes v, possibly with a Transpose, Reshape or
-// similar in between; otherwise v's own.
+// DequantizeLinear which computes v, possibly with data movement in between;
+// otherwise v's own. A Concat is stored in 8 bits when all its inputs are.
 func Stored(v *graph.Value) onnx.DataType {
-	own := v.Elem()
-	for range 8 {
-		d := v.Def()
-		if d == nil || d.In(0) == nil {
-			return own
+	budget := 64 // of values to look at: nested Concats must not cost more than they tell
+	return stored(v, &budget)
+}
+
+func stored(v *graph.Value, budget *int) onnx.DataType {
+	own, d := v.Elem(), v.Def()
+	if *budget--; *budget < 0 || d == nil || d.In(0) == nil {
+		return own
+	}
+	switch {
+	case d.Is("DequantizeLinear"):
+		return d.In(0).Elem()
+	case d.Is("Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split", "Pad", "MaxPool",
+		"Resize", "DepthToSpace", "SpaceToDepth"):
+		return stored(d.In(0), budget)
+	case d.Is("Concat"):
+		first := stored(d.In(0), budget)
+		for _, x := range d.Ins()[1:] {
+			if x == nil || stored(x, budget) != first {
+				return own
+			}
 		}
-		switch {
-		case d.Is("DequantizeLinear"):
-			return d.In(0).Elem()
-		case d.Is("Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Pad", "MaxPool"):
-			v = d.In(0)
-		default:
-			return own
-		}
+		return first
 	}
 	return own
 }

@@ -49,7 +49,7 @@ func (p *planner) report() {
 		p.env.Note("OP8042", "no layer was quantized").Hinted("the reasons are in the report, and with -v")
 	}
 	if allMACs > 0 {
-		r.Fact("INT8 share of MACs", "%.1f %%", 100*int8MACs/allMACs)
+		r.Fact("INT8 share of Conv, Gemm and MatMul MACs", "%.1f %%", math.Floor(1000*int8MACs/allMACs)/10)
 	}
 	r.Fact("quantized tensors", "%d", len(p.tensors))
 	corrected := 0
