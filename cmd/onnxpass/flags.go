@@ -58,7 +58,7 @@ type gateFlags struct {
 }
 
 func (f *runFlags) add(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&f.passes, "passes", "p", nil, "passes to run as a `LIST`: quant:range=mse,prune (see: onnxpass passes)")
+	fs.StringArrayVarP(&f.passes, "passes", "p", nil, "passes to run as a `LIST`: cleanup,quant:range=mse (see: onnxpass passes)")
 	fs.StringVarP(&f.output, "output", "o", "", "`FILE`, DIR/ or - where to write; default MODEL.<passes>.onnx")
 	fs.StringVar(&f.target, "target", "", "runtime, by `NAME`, that will read the file (see: onnxpass targets); default portable for passes that choose types")
 	fs.StringArrayVar(&f.set, "set", nil, "one option of a pass as `PASS.KEY=VAL`; repeatable")

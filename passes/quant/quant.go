@@ -46,7 +46,8 @@ var Pass = passes.New(passes.Info{
 	Summary: "static INT8: int8 weights per output channel, 8-bit activations, by Q/DQ pairs",
 	Doc: `Quantizes Conv, ConvTranspose, Gemm and MatMul. Weights become int8, symmetric per output channel, stored as
 initializer + DequantizeLinear. Activations get one QuantizeLinear > DequantizeLinear pair per tensor, with ranges
-observed on the samples; type, zero point and placement follow the target. Biases stay float32.
+observed on the samples; type, zero point and placement follow the target. Biases stay float32 (int32 where the target asks
+for it) and are corrected for what rounding the weights adds to the mean of each output channel.
 Left in float, with the reason in the report: what the target has no 8-bit kernel for, squeeze-and-excite gates, bodies of
 If and Loop, tensors that the samples never reach, what --exclude names.`,
 	Phase:     passes.Quantize,
