@@ -4,7 +4,7 @@ package diag
 var gateCodes = []Entry{
 	{"OP4001", "the signal-to-noise ratio is below --min-sqnr", `SQNR is 10 log10(sum ref^2 / sum (ref - out)^2) in dB over the held-out samples, the original model as reference, the worst output counting. The output was not written.
 
-The layer table of --report json: says which layers lose most; --exclude keeps them in float.`},
+The ranges table of --report json estimates how coarse the 8-bit codes of each tensor are, the coarsest first in the summary; leave layers near those in float with --exclude and compare.`},
 	{"OP4002", "the cosine is below --min-cos", `The mean cosine between the outputs of the original and of the new model on the held-out samples is too low. The output was not written.`},
 	{"OP4003", "a difference is above --max-abs", `The largest absolute difference of an output on the held-out samples is above the limit. The output was not written.`},
 	{"OP4004", "too few equal predictions for --min-agree", `The share of held-out samples whose largest output element (argmax) is the same in both models is below the limit. The output was not written.`},

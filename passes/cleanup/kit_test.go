@@ -147,15 +147,23 @@ func execute(t testing.TB, rt calib.Runner, m *onnx.Model, name string) [][]floa
 	return result
 }
 
-// distance is the largest difference, in units of the largest magnitude of the reference.
+// distance is the largest difference, in units of the largest magnitude of the
+// reference. A value that is NaN or infinite in one of the two only is infinitely far.
 func distance(a, b []float32) float64 {
 	if len(a) != len(b) {
 		return math.Inf(1)
 	}
 	scale, worst := 0.0, 0.0
 	for i := range a {
-		scale = max(scale, math.Abs(float64(a[i])))
-		worst = max(worst, math.Abs(float64(a[i])-float64(b[i])))
+		x, y := float64(a[i]), float64(b[i])
+		if x == y && math.IsInf(x, 0) || math.IsNaN(x) && math.IsNaN(y) {
+			continue
+		}
+		d := math.Abs(x - y)
+		if math.IsNaN(d) || math.IsInf(d, 0) {
+			return math.Inf(1)
+		}
+		scale, worst = max(scale, math.Abs(x)), max(worst, d)
 	}
 	if worst == 0 {
 		return 0
