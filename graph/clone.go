@@ -1,6 +1,9 @@
 package graph
 
-import "maps"
+import (
+	"iter"
+	"maps"
+)
 
 // Clone copies topology and shares tensors and messages. Node and value order
 // is the same, so the i-th node of the copy corresponds to the i-th of the
@@ -75,7 +78,8 @@ func (c *cloner) graph(g *Graph, owner *Node) *Graph {
 	for _, v := range g.sparse {
 		out.sparse = append(out.sparse, c.local(v, out))
 	}
-	c.nodes(g, out)
+	c.nodes(out, g.Nodes(), g.count)
+	c.link(g.ret, out.ret)
 	for _, e := range g.infos {
 		out.infos = append(out.infos, infoEntry{e.info, c.value(e.value)})
 	}
@@ -89,11 +93,11 @@ func (c *cloner) graph(g *Graph, owner *Node) *Graph {
 	return out
 }
 
-// nodes copies the nodes in two steps, so that their order does not matter.
-func (c *cloner) nodes(g, out *Graph) {
-	nodes := make([]Node, g.count)
+// nodes copies count nodes into out in two steps, so that their order does not matter.
+func (c *cloner) nodes(out *Graph, list iter.Seq[*Node], count int) {
+	nodes := make([]Node, count)
 	at := 0
-	for n := range g.Nodes() {
+	for n := range list {
 		m := &nodes[at]
 		at++
 		m.graph, m.proto, m.constant = out, n.proto, n.constant
@@ -107,7 +111,7 @@ func (c *cloner) nodes(g, out *Graph) {
 		out.push(m)
 	}
 	at = 0
-	for n := range g.Nodes() {
+	for n := range list {
 		m := &nodes[at]
 		at++
 		c.link(n, m)
@@ -115,7 +119,6 @@ func (c *cloner) nodes(g, out *Graph) {
 			m.subs = append(m.subs, sub{s.attr, s.index, c.graph(s.graph, m)})
 		}
 	}
-	c.link(g.ret, out.ret)
 }
 
 func (c *cloner) link(from, to *Node) {
