@@ -3,6 +3,7 @@ package quant
 import (
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/calib/observe"
+	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/passes/target"
 )
@@ -33,7 +34,7 @@ func merge(members []*tensor, table *calib.Table) joint {
 	var lo, hi float64
 	for _, t := range members {
 		j.symmetric = j.symmetric || t.symmetric
-		s := table.Stats(t.value.Name())
+		s := statistics(t.value, table)
 		if s == nil || s.Finite() == 0 {
 			continue
 		}
@@ -56,6 +57,25 @@ func merge(members []*tensor, table *calib.Table) joint {
 		}
 	}
 	return j
+}
+
+// statistics are what was observed of v; those of a constant are its contents.
+func statistics(v *graph.Value, table *calib.Table) *calib.Stats {
+	c := v.Const()
+	if c == nil {
+		return table.Stats(v.Name())
+	}
+	x, err := c.Float32s()
+	if err != nil {
+		return nil
+	}
+	m := observe.Scan(x)
+	s := &calib.Stats{
+		Samples: 1, Filled: 1, Count: m.Count, Zeros: m.Zeros, NaN: m.NaN, Inf: m.Inf, Min: m.Min, Max: m.Max,
+		SampleMin: observe.Sum{float64(m.Min)}, SampleMax: observe.Sum{float64(m.Max)}, Histogram: observe.NewHistogram(),
+	}
+	s.Histogram.Add(x, m, 1, 1, new(observe.Counter))
+	return s
 }
 
 // bins lists the bars of an observed histogram.

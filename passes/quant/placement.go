@@ -334,7 +334,7 @@ func (p *planner) wantConcat() {
 		}
 		all := true
 		for _, w := range n.Ins() {
-			all = all && w != nil && p.direct(w)
+			all = all && w != nil && (p.direct(w) || padding(w))
 		}
 		for j := range n.NumIn() {
 			if all {
@@ -342,6 +342,18 @@ func (p *planner) wantConcat() {
 			}
 		}
 	}
+}
+
+// mostPadding is the most elements of a constant that is quantized with what it is concatenated to.
+const mostPadding = 1 << 20
+
+// padding says whether v is a constant that takes part in an 8-bit Concat.
+func padding(v *graph.Value) bool {
+	if n := v.Def(); n != nil && n.Is("ConstantOfShape") && n.In(0) != nil {
+		return n.In(0).Const() != nil && v.Elem() == onnx.Float
+	}
+	t := v.Const()
+	return t != nil && t.Type == onnx.Float && elements(t.Dims) <= mostPadding
 }
 
 // direct says whether an operator with a fused QuantizeLinear writes v, with nothing but data movement behind it.

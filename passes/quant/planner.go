@@ -254,7 +254,7 @@ func (p *planner) settled(table *calib.Table) bool {
 // unseen is why a tensor has no statistics; empty when it has.
 func unseen(t *tensor, table *calib.Table) string {
 	name := t.value.Name()
-	if s := table.Stats(name); t.repeat || s != nil && s.Finite() > 0 {
+	if s := statistics(t.value, table); t.repeat || s != nil && s.Finite() > 0 {
 		return ""
 	}
 	if why := table.Unobservable(name); why != "" {

@@ -70,7 +70,11 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 	if env.DryRun {
 		return nil
 	}
-	return p.apply()
+	if err := p.apply(); err != nil {
+		return err
+	}
+	p.nativeForms()
+	return nil
 }
 
 // collect asks for the statistics of the tensors that carry pairs.
@@ -84,7 +88,7 @@ func (p *planner) collect(ctx context.Context) (*calib.Table, error) {
 		}
 	}
 	for _, t := range p.tensors {
-		if !t.repeat {
+		if !t.repeat && t.value.Const() == nil {
 			add(t.value.Name())
 		}
 	}

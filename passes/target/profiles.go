@@ -98,6 +98,7 @@ func ort() *Profile {
 			Residual:    ResidualOutput,
 			Outputs:     []string{"Conv"},
 			Fused:       []string{"Relu", "Clip"},
+			Native:      []Native{NativeSwish, NativePRelu},
 			ShareAll:    true,
 			RepeatPairs: true,
 			Movement: []string{

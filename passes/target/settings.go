@@ -17,6 +17,7 @@ func (p *Profile) Settings() [][2]string {
 		{"biases", q.biases()},
 		{"residual Add", [...]string{"float", "skip input only", "both inputs", "both inputs and the output"}[q.Residual]},
 		{"quantized outputs", orNone(q.Outputs)},
+		{"activations in a native form", orNone(q.natives())},
 		{"data movement", strings.Join(q.Movement, ", ")},
 		{"pairs around movement", [...]string{"on the input", "on both sides, equal"}[btoi(q.RepeatPairs)]},
 		{"Concat", [...]string{"own scale for each tensor", "one scale for inputs and output"}[q.Concat]},
@@ -54,6 +55,14 @@ func (s SmallShapes) String() string {
 	}
 	return fmt.Sprintf("float below K, N = %d of a matrix product, for vectors, and for convolutions below %d channels that are not a multiple of %d",
 		s.MatMul, s.Channels, s.Multiple)
+}
+
+func (q Quantization) natives() []string {
+	var out []string
+	for _, n := range q.Native {
+		out = append(out, string(n))
+	}
+	return out
 }
 
 func orNone(list []string) string {

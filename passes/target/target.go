@@ -61,6 +61,15 @@ const (
 	ConcatJoin               // inputs and output have one scale
 )
 
+// Native names a float activation that a runtime computes much faster in a form of its own.
+type Native string
+
+// The activations with a native form.
+const (
+	NativeSwish Native = "x * sigmoid(x) as com.microsoft.QuickGelu"
+	NativePRelu Native = "PRelu as max(x, 0) + slope * min(x, 0)"
+)
+
 // Quantization answers what the quant pass asks. Every field rests on rows of
 // the profile's Rules; the comment names them as far as they exist.
 type Quantization struct {
@@ -77,6 +86,7 @@ type Quantization struct {
 	ShareAll    bool     // every reader of a tensor that an 8-bit operator writes reads the dequantized one
 	RepeatPairs bool     // data movement needs a pair on both sides, with equal parameters
 	Movement    []string // data movement operators that run on 8-bit data
+	Native      []Native // float activations that are written in the runtime's own form
 	ChannelPad  bool     // a Pad of channels counts as data movement
 	Concat      Concat
 
@@ -136,6 +146,9 @@ func (p *Profile) Moves(op string) bool { return slices.Contains(p.Quant.Movemen
 
 // NeedsOutput says whether the operator runs in 8 bits only with a quantized output.
 func (p *Profile) NeedsOutput(op string) bool { return slices.Contains(p.Quant.Outputs, op) }
+
+// Native says whether the activation is written in the runtime's own form.
+func (p *Profile) Native(n Native) bool { return slices.Contains(p.Quant.Native, n) }
 
 // Fuses says whether the runtime fuses the activation into the 8-bit operator before it.
 func (p *Profile) Fuses(op string) bool { return slices.Contains(p.Quant.Fused, op) }

@@ -1,0 +1,88 @@
+package quant
+
+import (
+	"slices"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/passes/target"
+)
+
+// nativeForms rewrites the float activations that read a dequantized tensor
+// into the form that the target's runtime computes fastest. ONNX Runtime gives
+// every reader of a DequantizeLinear a copy of its own, so it no longer sees
+// that x * sigmoid(x) has one x, and its PRelu takes a branch for each element.
+// The values stay those of the float operators.
+func (p *planner) nativeForms() {
+	if !slices.ContainsFunc(p.layers, (*layer).int8) {
+		return
+	}
+	for n := range p.model.Main.Nodes() {
+		switch {
+		case n.Is("Mul") && p.profile.Native(target.NativeSwish):
+			p.nativeSwish(n)
+		case n.Is("PRelu") && p.profile.Native(target.NativePRelu):
+			p.nativePRelu(n)
+		}
+	}
+}
+
+// nativeSwish turns x * sigmoid(alpha x) of a dequantized x into QuickGelu.
+func (p *planner) nativeSwish(n *graph.Node) {
+	for i := range 2 {
+		x, y := n.In(i), n.In(1-i)
+		if x == nil || y == nil || y.Def() == nil || !y.Def().Is("Sigmoid") || soleReader(y) != n || !dequantized(x) {
+			continue
+		}
+		sigmoid := y.Def()
+		alpha, scaled, ok := scaledBy(sigmoid.In(0), x)
+		if !ok {
+			continue
+		}
+		p.model.SetOpset("com.microsoft", 1)
+		n.SetOp("QuickGelu", "com.microsoft")
+		n.SetFloat("alpha", float32(alpha))
+		n.SetIn(0, x)
+		n.SetIn(1, nil)
+		n.SetMeta(graph.PassKey, passName)
+		sigmoid.Remove()
+		if scaled != nil && scaled.Out(0).NumUses() == 0 {
+			scaled.Remove()
+		}
+		return
+	}
+}
+
+// scaledBy is alpha when v = alpha x, with the node that multiplies where there is one.
+func scaledBy(v, x *graph.Value) (alpha float64, mul *graph.Node, ok bool) {
+	if v == x {
+		return 1, nil, true
+	}
+	n := v.Def()
+	if n == nil || !n.Is("Mul") {
+		return 0, nil, false
+	}
+	for i := range 2 {
+		if alpha, ok := scalar(n.In(1 - i)); ok && n.In(i) == x {
+			return alpha, n, true
+		}
+	}
+	return 0, nil, false
+}
+
+// nativePRelu turns PRelu beside an 8-bit tensor into max(x, 0) + slope * min(x, 0).
+func (p *planner) nativePRelu(n *graph.Node) {
+	x, slope, y := n.In(0), n.In(1), n.Out(0)
+	if x == nil || slope == nil || slope.Const() == nil || y == nil || x.Elem() != onnx.Float || !dequantized(x) && !quantizedNext(y) {
+		return
+	}
+	at, name := n.Before().By(passName), y.Name()
+	zero := n.Graph().Init(name+"_zero", onnx.FromFloat32s(nil, []float32{0}))
+	positive := at.Op("Relu", name+"_positive", x).Out(0)
+	negative := at.Op("Min", name+"_negative", x, zero).Out(0)
+	product := at.Op("Mul", name+"_slope", negative, slope).Out(0)
+	n.SetOp("Add", "")
+	n.SetIn(0, positive)
+	n.SetIn(1, product)
+	n.SetMeta(graph.PassKey, passName)
+}
