@@ -25,12 +25,13 @@ type StepReport struct {
 	Edits        int        `json:"edits"` // changes counted by the graph
 	Ops          []OpChange `json:"ops,omitempty"`
 
-	Plan   []PlanEntry   `json:"plan,omitempty"`
-	Skips  []Skip        `json:"skips,omitempty"`
-	Notes  []*diag.Error `json:"notes,omitempty"`
-	Layers []Layer       `json:"layers,omitempty"`
-	Ranges []Range       `json:"ranges,omitempty"`
-	Facts  []Fact        `json:"facts,omitempty"`
+	Plan    []PlanEntry   `json:"plan,omitempty"`
+	Skips   []Skip        `json:"skips,omitempty"`
+	Notes   []*diag.Error `json:"notes,omitempty"`
+	Layers  []Layer       `json:"layers,omitempty"`
+	Regions []Region      `json:"regions,omitempty"`
+	Ranges  []Range       `json:"ranges,omitempty"`
+	Facts   []Fact        `json:"facts,omitempty"`
 
 	skipIndex map[string]int
 }
@@ -78,6 +79,8 @@ type Layer struct {
 	Weight      string `json:"weight_dtype"`     // "int8 per channel", "float32"
 	Reason      string `json:"reason,omitempty"` // why the layer stayed as it was; empty when it changed
 
+	Region string `json:"region,omitempty"` // the gate or attention that the layer lies in: "attention 'pv'"
+
 	MACs        *int64 `json:"macs"`
 	Params      int64  `json:"params"`
 	BytesBefore int64  `json:"bytes_before"`
@@ -88,6 +91,17 @@ type Layer struct {
 	MaxAbs *float64 `json:"max_abs"`
 	// WeightSQNR is the same figure for the weights alone.
 	WeightSQNR *float64 `json:"weight_sqnr_db"`
+}
+
+// Region is a group of nodes that belong together, such as a written-out LayerNorm, and what becomes of it.
+type Region struct {
+	Kind      string `json:"kind"` // "LayerNorm", "SiLU", "attention", ...
+	Form      string `json:"form"` // "fused", or how it is written out
+	Name      string `json:"name"` // of the last node
+	Nodes     int    `json:"nodes"`
+	Input     string `json:"input"`
+	Output    string `json:"output"`
+	Treatment string `json:"treatment"` // "float; pairs in front and behind only"
 }
 
 // Range is how one tensor is quantized: real = Scale * (code - ZeroPoint).

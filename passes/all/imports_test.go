@@ -31,6 +31,7 @@ var rank = []struct {
 	{"calib", 40, false},
 	{"graph/verify", 32, false},
 	{"graph/cost", 32, false},
+	{"graph/region", 32, false},
 	{"graph/infer", 25, false},
 	{"graph", 30, false},
 	{"onnx/text", 20, false},

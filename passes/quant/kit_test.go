@@ -13,6 +13,7 @@ import (
 	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/calib/sample"
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/region"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
@@ -166,6 +167,7 @@ func kitModel(t *testing.T, rt calib.Runner, path, name string) {
 	o := sample.Options{Max: 2, Dims: map[string]int64{"batch": 1, "batch_size": 1}, Shapes: kitShapes[filepath.Base(path)]}
 	n := quantized(t, rt, path, name, []string{"random"}, o)
 	n.lint(t, name)
+	n.whole(t, path)
 	set, err := sample.Load(context.Background(), []string{"random"}, calib.InputPorts(n.graph), o)
 	if err != nil {
 		t.Fatal(err)
@@ -180,6 +182,35 @@ func kitModel(t *testing.T, rt calib.Runner, path, name string) {
 	if s := n.share(); s < 0.98 && layersInFloat[filepath.Base(path)] == "" {
 		t.Errorf("INT8 share %.3f", s)
 	}
+}
+
+// whole requires that what was a LayerNorm, a SiLU and so on is still one: no pair lies inside.
+func (n network) whole(t *testing.T, path string) {
+	t.Helper()
+	m, err := graph.Import(n.proto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Infer(); err != nil {
+		t.Fatal(err)
+	}
+	before, after := kinds(m), kinds(n.graph)
+	for k, count := range before {
+		if after[k] != count {
+			t.Errorf("%s: %d regions of kind %s, before %d", filepath.Base(path), after[k], k, count)
+		}
+	}
+}
+
+// kinds counts the regions that hold no layers.
+func kinds(m *graph.Model) map[region.Kind]int {
+	out := map[region.Kind]int{}
+	for _, r := range region.Find(m.Main).All() {
+		if r.Kind.Normalises() || r.Kind.Elementwise() {
+			out[r.Kind]++
+		}
+	}
+	return out
 }
 
 // kitShapes are sizes for inputs that leave them open.

@@ -2,6 +2,7 @@ package quant
 
 import (
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/region"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/passes/target"
 )
@@ -21,10 +22,11 @@ var integerOps = []string{
 // layer is one linear node and what is decided about it.
 type layer struct {
 	node   *graph.Node
-	weight *graph.Value // constant float operand; nil for a product of two computed tensors
-	reason string       // why it stays float; empty when it runs in 8 bits
-	stored bool         // only the weight is stored in 8 bits
-	shift  []float64    // what is added to the bias of each output channel; nil: nothing
+	weight *graph.Value   // constant float operand; nil for a product of two computed tensors
+	reason string         // why it stays float; empty when it runs in 8 bits
+	stored bool           // only the weight is stored in 8 bits
+	region *region.Region // the gate or attention that it lies in
+	shift  []float64      // what is added to the bias of each output channel; nil: nothing
 }
 
 // int8 says whether the layer's product runs on 8-bit operands.
@@ -158,7 +160,7 @@ func elements(dims []int64) int64 {
 // judgeAttention decides the products of two computed tensors.
 func (p *planner) judgeAttention(l *layer) {
 	q := p.profile.Quant
-	probs := behindSoftmax(l.node.In(0)) || behindSoftmax(l.node.In(1))
+	probs := l.region != nil && l.region.Values == l.node || behindSoftmax(l.node.In(0)) || behindSoftmax(l.node.In(1))
 	switch {
 	case q.Attention == target.AttentionFloat:
 		l.float("product of two computed tensors")
@@ -166,7 +168,7 @@ func (p *planner) judgeAttention(l *layer) {
 		l.float("softmax times values stays in float")
 	case l.node.Is("Gemm"):
 		l.float("Gemm of two computed tensors")
-	case q.Attention == target.AttentionBoth && maskedSoftmax(l.node):
+	case q.Attention == target.AttentionBoth && l.region != nil && l.region.Masked:
 		l.float("attention with a computed mask")
 	}
 	if s := p.sequence(l.node); q.MaxSequence > 0 && s > q.MaxSequence {
@@ -199,30 +201,6 @@ func behindSoftmax(v *graph.Value) bool {
 		v = d.In(0)
 	}
 	return false
-}
-
-// maskedSoftmax says whether an addition of a computed tensor lies between the product and its softmax, or before the
-// softmax that feeds the product.
-func maskedSoftmax(n *graph.Node) bool {
-	for _, v := range []*graph.Value{n.In(0), n.In(1)} {
-		if d := v.Def(); d != nil && d.Is("Softmax") {
-			return computedAdd(d.In(0).Def())
-		}
-	}
-	next := n
-	for range 4 {
-		if next = soleReader(next.Out(0)); next == nil {
-			return false
-		}
-		if computedAdd(next) {
-			return true
-		}
-	}
-	return false
-}
-
-func computedAdd(n *graph.Node) bool {
-	return n != nil && n.Is("Add") && n.In(0).Const() == nil && n.In(1).Const() == nil
 }
 
 // soleReader is the node that reads v when there is exactly one and v is no graph output.

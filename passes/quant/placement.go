@@ -262,7 +262,7 @@ func (p *planner) written(v *graph.Value) bool {
 			return true
 		}
 	}
-	if n := producer(v); n != nil {
+	if n := p.producer(v); n != nil {
 		l := p.byNode[n]
 		return l != nil && l.int8()
 	}
@@ -274,10 +274,9 @@ func (p *planner) written(v *graph.Value) bool {
 		if d.Is("Add") {
 			return p.wanted[graph.Use{Node: d, Index: 0}] || p.wanted[graph.Use{Node: d, Index: 1}]
 		}
-		if !elementwise(d) {
+		if v = p.regions.Source(v); v == nil {
 			return false
 		}
-		v = computedInputs(d)[0]
 	}
 	return false
 }
@@ -329,7 +328,7 @@ func (p *planner) wantConcat() {
 	}
 	for i := 0; i < len(p.wants); i++ {
 		n := p.wants[i].Value().Def()
-		if n == nil || p.wanted[graph.Use{Node: n}] || !n.Is("Concat") || n.Graph() != p.model.Main || p.avoid[n] {
+		if n == nil || p.wanted[graph.Use{Node: n}] || !n.Is("Concat") || n.Graph() != p.model.Main || n.Out(0) == nil || n.Out(0).IsOutput() || p.avoid[n] {
 			continue
 		}
 		all := true
@@ -401,7 +400,7 @@ func (p *planner) isResidual(n *graph.Node) bool {
 	if ok, _ := p.env.Select.Match(n); !ok || p.avoid[n] || n.In(0).Elem() != onnx.Float && n.In(0).Elem() != onnx.Undefined {
 		return false
 	}
-	if gated(n.Out(0)) != nil {
+	if p.regions.Source(n.Out(0)) != nil || len(p.regions.Of(n)) > 0 {
 		return false
 	}
 	return p.convolved(n.In(0)) != nil || p.convolved(n.In(1)) != nil
@@ -409,7 +408,7 @@ func (p *planner) isResidual(n *graph.Node) bool {
 
 // convolved is the 8-bit convolution whose result v is, or nil.
 func (p *planner) convolved(v *graph.Value) *graph.Node {
-	n := producer(v)
+	n := p.producer(v)
 	if n == nil || !n.Is("Conv", "ConvTranspose") || !p.byNode[n].int8() {
 		return nil
 	}

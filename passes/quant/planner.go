@@ -8,6 +8,7 @@ import (
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/cost"
+	"github.com/onnxpass/onnxpass/graph/region"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/target"
@@ -24,6 +25,7 @@ type planner struct {
 	byNode  map[*graph.Node]*layer
 	weights map[weightKey]*weight
 	depth   map[*graph.Node]int
+	regions *region.Map // of the main graph
 
 	wanted  map[graph.Use]bool
 	wants   []graph.Use
@@ -69,7 +71,7 @@ func (p *planner) plan(ctx context.Context) error {
 	}
 	p.depth = depths(p.model.Main)
 	p.findLayers()
-	p.findGates()
+	p.findRegions()
 	p.judgeShapes()
 	if err := p.readWeights(ctx); err != nil {
 		return err

@@ -36,6 +36,7 @@ func (p *planner) report() {
 		r.Layers = append(r.Layers, entry)
 		p.planEntry(l)
 	}
+	p.reportRegions(r)
 	for _, t := range p.tensors {
 		if p.env.Calib != nil {
 			r.Ranges = append(r.Ranges, t.rangeReport())
@@ -100,6 +101,9 @@ func (p *planner) layerReport(l *layer) passes.Layer {
 		e.BytesBefore = 4 * e.Params
 		e.BytesAfter = e.BytesBefore
 		e.Weight = l.weight.Const().Type.String()
+	}
+	if l.region != nil {
+		e.Region = l.region.String()
 	}
 	if l.reason != "" {
 		return e
