@@ -35,6 +35,9 @@ func (f *finder) activations() {
 			continue
 		}
 		if kind, ok := fusedActivations[n.Op()]; ok && operator(n, n.Op()) {
+			if n.Op() == "QuickGelu" && n.Float("alpha", 1.702) == 1 {
+				kind = SiLU
+			}
 			f.add(&Region{Kind: kind, Form: "fused", In: n.In(0), Out: out}, map[*graph.Node]bool{n: true})
 			continue
 		}
