@@ -81,6 +81,9 @@ type Layer struct {
 
 	Region string `json:"region,omitempty"` // the gate or attention that the layer lies in: "attention 'pv'"
 
+	// Saturating counts output channels whose sums of two 8-bit products can leave 16 bits, as x86 CPUs without VNNI add them.
+	Saturating *int `json:"channels_saturating,omitempty"`
+
 	MACs        *int64 `json:"macs"`
 	Params      int64  `json:"params"`
 	BytesBefore int64  `json:"bytes_before"`

@@ -47,6 +47,12 @@ type network struct {
 // quantized runs the pass with everything it needs on a file.
 func quantized(t *testing.T, rt calib.Runner, path, name string, data []string, o sample.Options) network {
 	t.Helper()
+	return quantizedAs(t, rt, path, "quant", name, data, o)
+}
+
+// quantizedAs is quantized with a pass list of its own.
+func quantizedAs(t *testing.T, rt calib.Runner, path, list, name string, data []string, o sample.Options) network {
+	t.Helper()
 	proto, err := onnx.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +66,7 @@ func quantized(t *testing.T, rt calib.Runner, path, name string, data []string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, err := passes.Parse(all.Passes, "quant")
+	steps, err := passes.Parse(all.Passes, list)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,12 +21,13 @@ var integerOps = []string{
 
 // layer is one linear node and what is decided about it.
 type layer struct {
-	node   *graph.Node
-	weight *graph.Value   // constant float operand; nil for a product of two computed tensors
-	reason string         // why it stays float; empty when it runs in 8 bits
-	stored bool           // only the weight is stored in 8 bits
-	region *region.Region // the gate or attention that it lies in
-	shift  []float64      // what is added to the bias of each output channel; nil: nothing
+	node       *graph.Node
+	weight     *graph.Value   // constant float operand; nil for a product of two computed tensors
+	reason     string         // why it stays float; empty when it runs in 8 bits
+	stored     bool           // only the weight is stored in 8 bits
+	region     *region.Region // the gate or attention that it lies in
+	saturation *saturation    // nil: not looked at
+	shift      []float64      // what is added to the bias of each output channel; nil: nothing
 }
 
 // int8 says whether the layer's product runs on 8-bit operands.

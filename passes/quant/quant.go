@@ -27,6 +27,7 @@ type Options struct {
 	Range      Method  `choices:"mse|minmax|percentile|mean" help:"how the range of an activation is chosen"`
 	Percentile float64 `min:"50" max:"100" help:"share of elements inside the range, in percent, for range=percentile"`
 	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent; symmetric ranges are not limited"`
+	ISA        string  `choices:"vnni|avx2" help:"x86 instructions of the machine that runs the file; avx2 (also AVX-512 without VNNI) enlarges the scales of channels whose 16-bit sums would saturate"`
 	Bias       string  `choices:"mean|none" help:"correct biases for what rounding the weights adds to the mean of each output channel"`
 }
 
@@ -53,7 +54,7 @@ If and Loop, tensors that the samples never reach, what --exclude names.`,
 	Phase:     passes.Quantize,
 	Needs:     []string{"opset", "cleanup"},
 	NeedsData: true,
-}, Options{Range: MSE, Percentile: 99.99, MaxClip: 0.1, Bias: BiasMean}, run)
+}, Options{Range: MSE, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean}, run)
 
 func run(ctx context.Context, env *passes.Env, o Options) error {
 	p, err := newPlanner(env, o)
@@ -61,6 +62,9 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 		return err
 	}
 	if err := p.plan(ctx); err != nil {
+		return err
+	}
+	if err := p.guardSaturation(ctx); err != nil {
 		return err
 	}
 	if err := p.measureShifts(ctx); err != nil {
@@ -81,16 +85,27 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 func (p *planner) collect(ctx context.Context) (*calib.Table, error) {
 	var reqs []calib.Request
 	seen := map[string]bool{}
-	add := func(name string) {
-		if !seen[name] {
-			seen[name] = true
-			reqs = append(reqs, calib.Request{Value: name})
-		}
-	}
 	for _, t := range p.tensors {
-		if !t.repeat && t.value.Const() == nil {
-			add(t.value.Name())
+		if name := t.value.Name(); !t.repeat && t.value.Const() == nil && !seen[name] {
+			seen[name] = true
+			reqs = append(reqs, request(t))
 		}
 	}
 	return p.env.Calib.Collect(ctx, p.model, reqs)
+}
+
+// request asks for statistics along the channels as well where a layer with a
+// weight reads the tensor: along the axis over which its product sums.
+func request(t *tensor) calib.Request {
+	r := calib.Request{Value: t.value.Name()}
+	for _, u := range t.readers {
+		switch n := u.Node; {
+		case u.Index != 0 || n.In(1) == nil || n.In(1).Const() == nil:
+		case n.Is("Conv", "ConvTranspose"):
+			return calib.Request{Value: r.Value, Channels: true, Axis: 1}
+		case n.Is("MatMul"), n.Is("Gemm") && n.Int("transA", 0) == 0:
+			return calib.Request{Value: r.Value, Channels: true, Axis: -1}
+		}
+	}
+	return r
 }

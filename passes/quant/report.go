@@ -52,6 +52,7 @@ func (p *planner) report() {
 	if allMACs > 0 {
 		r.Fact("INT8 share of Conv, Gemm and MatMul MACs", "%.1f %%", math.Floor(1000*int8MACs/allMACs)/10)
 	}
+	p.reportSaturation(r)
 	r.Fact("quantized tensors", "%d", len(p.tensors))
 	corrected := 0
 	for _, l := range p.layers {
@@ -119,6 +120,9 @@ func (p *planner) layerReport(l *layer) passes.Layer {
 	if l.int8() {
 		e.Dtype = "int8"
 		e.Activation = p.profile.Quant.Signed.String()
+		if l.saturation != nil {
+			e.Saturating = &l.saturation.risky
+		}
 	}
 	return e
 }

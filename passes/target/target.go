@@ -90,6 +90,8 @@ type Quantization struct {
 	ChannelPad  bool     // a Pad of channels counts as data movement
 	Concat      Concat
 
+	PairSums bool // runs on x86 CPUs too that add products of unsigned and signed bytes in pairs, in 16 bits
+
 	Attention   Attention
 	MaxSequence int64 // longest sequence of an 8-bit attention product; 0: no limit
 
