@@ -11,6 +11,8 @@ type Observer interface {
 	// copy of the model that will run. It may add nodes to the clone, so that
 	// the runtime does part of the work (a Gram matrix, a mean). An error of
 	// type *Unobservable leaves this observer out; any other ends the run.
+	// Values may lie in branches of If (see Reach); a sample that takes
+	// another branch is then not observed.
 	Prepare(clone *graph.Model) ([]*graph.Value, error)
 	// Observe takes in the arrays of sample i in Prepare's order. They are
 	// valid until it returns. Samples come in order; different observers may
@@ -40,6 +42,16 @@ func Find(m *graph.Model, name string) (*graph.Value, error) {
 	return v, nil
 }
 
+// Reach is Find that looks into branches of If, nested or not, as well.
+func Reach(m *graph.Model, name string) (*graph.Value, error) {
+	if m.Main.Value(name) == nil {
+		if v := reachable(m, name); v != nil && v.Const() == nil {
+			return v, nil
+		}
+	}
+	return Find(m, name)
+}
+
 // inner tells whether name is a value of some graph other than the main one.
 func inner(m *graph.Model, name string) bool {
 	for g := range m.Graphs() {
@@ -67,7 +79,7 @@ func newStatsObserver(r Request) *statsObserver {
 }
 
 func (o *statsObserver) Prepare(clone *graph.Model) ([]*graph.Value, error) {
-	v, err := Find(clone, o.request.Value)
+	v, err := Reach(clone, o.request.Value)
 	if err != nil {
 		return nil, err
 	}

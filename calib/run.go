@@ -42,6 +42,7 @@ type plan struct {
 type tap struct {
 	observer Observer
 	names    []string
+	hoisted  []int // which of them come out of branches of If
 }
 
 func prepare(m *graph.Model, observers []Observer) (*plan, error) {
@@ -63,22 +64,30 @@ func prepare(m *graph.Model, observers []Observer) (*plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.taps = append(p.taps, tap{o, p.expose(values, public)})
+		p.taps = append(p.taps, p.expose(o, values, public))
 	}
 	return p, nil
 }
 
 // expose makes the values outputs where they are not public yet.
-func (p *plan) expose(values []*graph.Value, public map[*graph.Value]string) []string {
-	names := make([]string, len(values))
+func (p *plan) expose(o Observer, values []*graph.Value, public map[*graph.Value]string) tap {
+	t := tap{observer: o, names: make([]string, len(values))}
 	for i, v := range values {
-		if _, ok := public[v]; !ok {
-			p.model.Main.AddOutput(v)
-			public[v] = v.Name()
+		inner := v.Graph() != p.model.Main
+		if inner {
+			t.hoisted = append(t.hoisted, i)
 		}
-		names[i] = public[v]
+		if _, ok := public[v]; !ok {
+			out := v
+			if inner {
+				out = hoist(v)
+			}
+			p.model.Main.AddOutput(out)
+			public[v] = out.Name()
+		}
+		t.names[i] = public[v]
 	}
-	return names
+	return t
 }
 
 // stream runs all samples.
@@ -161,6 +170,9 @@ func (t tap) feed(i int, array func(string) (Array, bool)) error {
 			return fmt.Errorf("value %s: the runtime did not return it", name)
 		}
 		arrays[k] = a
+	}
+	if t.unreached(arrays) {
+		return nil
 	}
 	return t.observer.Observe(i, arrays)
 }
