@@ -3,6 +3,7 @@ package calib_test
 import (
 	"context"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
@@ -26,10 +27,10 @@ func boolean(b bool) calib.Array {
 	return a
 }
 
-// Values of branches are observed in the samples that take them, however deep they lie.
-func TestValuesInsideBranches(t *testing.T) {
-	rt := runner(t)
-	p, err := onnxtext.Parse(branches)
+// parsed is the model of a text.
+func parsed(t *testing.T, src string) *graph.Model {
+	t.Helper()
+	p, err := onnxtext.Parse(src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +41,13 @@ func TestValuesInsideBranches(t *testing.T) {
 	if err := m.Infer(); err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// Values of branches are observed in the samples that take them, however deep they lie.
+func TestValuesInsideBranches(t *testing.T) {
+	rt := runner(t)
+	m := parsed(t, branches)
 	var samples memory
 	for i, c := range [][2]bool{{true, true}, {true, false}, {false, true}, {true, true}} {
 		x := float32(i + 1)
@@ -57,6 +65,29 @@ func TestValuesInsideBranches(t *testing.T) {
 		}
 		if got := [3]float64{float64(s.Count), float64(s.Min), float64(s.Max)}; got != want || math.IsNaN(s.Mean()) {
 			t.Errorf("%s: count, least, largest %v, want %v", name, got, want)
+		}
+	}
+}
+
+// In a real network of nested branches the values of those that the samples take are observed, the others stay empty.
+func TestBranchesOfKitModel(t *testing.T) {
+	rt := runner(t)
+	m := kitModel(t, "silero_vad_v6", "vad")
+	c := &calib.Calibration{Runner: rt, Samples: load(t, m.model, m.data, 3)}
+	var reqs []calib.Request
+	for n := range m.model.All() {
+		if n.Is("Conv") {
+			reqs = append(reqs, calib.Request{Value: n.Out(0).Name()})
+		}
+	}
+	table := collect(t, c, m, reqs)
+	for _, r := range reqs {
+		s := table.Stats(r.Value)
+		if s == nil {
+			t.Fatalf("%s: %s", r.Value, table.Unobservable(r.Value))
+		}
+		if taken := strings.Contains(r.Value, "then_branch"); (s.Samples == 3) != taken || (s.Finite() > 0) != taken {
+			t.Errorf("%s: %d samples, %d elements", r.Value, s.Samples, s.Finite())
 		}
 	}
 }

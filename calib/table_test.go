@@ -155,26 +155,24 @@ func TestStatisticsOfAnInput(t *testing.T) {
 	}
 }
 
-// What lies inside If bodies is named with the reason, and the rest is observed.
+// What lies in a Loop is named with the reason, and the rest is observed.
 func TestUnobservable(t *testing.T) {
 	rt := runner(t)
-	m := kitModel(t, "silero_vad_v6", "vad")
-	var inside string
-	for n := range m.model.All() {
-		if n.Graph() != m.model.Main && n.Is("LSTM", "Conv") {
-			inside = n.Out(0).Name()
-		}
-	}
-	input := calib.InputPorts(m.model)[0].Name
-	c := &calib.Calibration{Runner: rt, Samples: load(t, m.model, m.data, 3)}
-	table := collect(t, c, m, []calib.Request{{Value: inside}, {Value: "no such value"}, {Value: input}})
-	if r := table.Unobservable(inside); !strings.Contains(r, "body") {
-		t.Errorf("%q: %q", inside, r)
+	m := parsed(t, `<ir_version: 8, opset_import: ["" : 16]> main (float[2] x, int64 n, bool c) => (float[2] y) {
+  y = Loop (n, c, x) <body = b (int64 i, bool k, float[2] s) => (bool q, float[2] r) { q = Identity (k)
+    inside = Mul (s, s)
+    r = Tanh (inside) }> }`)
+	n := calib.Array{Type: onnx.Int64, Bytes: []byte{3, 0, 0, 0, 0, 0, 0, 0}}
+	set := calib.NewSet(memory{{Inputs: map[string]calib.Array{"x": array([]int64{2}, 1, 2), "n": n, "c": boolean(true)}}})
+	c := &calib.Calibration{Runner: rt, Samples: set}
+	table := collect(t, c, modelOf{model: m}, []calib.Request{{Value: "inside"}, {Value: "no such value"}, {Value: "x"}})
+	if r := table.Unobservable("inside"); !strings.Contains(r, "body") {
+		t.Errorf("inside: %q", r)
 	}
 	if r := table.Unobservable("no such value"); !strings.Contains(r, "no value") || table.Stats("no such value") != nil {
 		t.Errorf("%q", r)
 	}
-	if s := table.Stats(input); s == nil || s.Samples != 3 {
+	if s := table.Stats("x"); s == nil || s.Samples != 1 {
 		t.Errorf("input %+v", s)
 	}
 }

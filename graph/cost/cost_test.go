@@ -38,9 +38,11 @@ func TestMACs(t *testing.T) {
 		"matmul":         {`g (float[2,4,5,7] x, float[7,3] z) => (float[2,4,5,3] y) { y = MatMul (x, z) }`, 2 * 4 * 5 * 7 * 3},
 		"vectors":        {`g (float[7] x, float[7] z) => (float y) { y = MatMul (x, z) }`, 7},
 		"lstm":           {`g (float[6,2,10] x) => (float[6,1,2,4] y) <float[1,16,10] w = fill(1), float[1,16,4] r = fill(1)> { y = LSTM <hidden_size=4> (x, w, r) }`, 6 * 2 * (160 + 64)},
-		"no work":        {`g (float[7] x) => (float[7] y) { y = Relu (x) }`, 0},
-		"open":           {`g (float[N,7] x) => (float[N,3] y) <float[7,3] w = fill(1)> { y = MatMul (x, w) }`, -1},
-		"no formula":     {`g (float[2,7] x) => (float[2,2] y) { y = Einsum <equation="ij,kj->ik"> (x, x) }`, -1},
+		"lstm in 8 bits": {`g (float[6,2,10] x) => (float[6,1,2,4] y) <int8[1,10,16] w = fill(1), int8[1,4,16] r = fill(1), float[1,16] s = fill(1), int8[1,16] z = fill(0)>
+			{ y = com.microsoft.DynamicQuantizeLSTM <hidden_size=4> (x, w, r, , , , , , s, z, s, z) }`, 6 * 2 * (160 + 64)},
+		"no work":    {`g (float[7] x) => (float[7] y) { y = Relu (x) }`, 0},
+		"open":       {`g (float[N,7] x) => (float[N,3] y) <float[7,3] w = fill(1)> { y = MatMul (x, w) }`, -1},
+		"no formula": {`g (float[2,7] x) => (float[2,2] y) { y = Einsum <equation="ij,kj->ik"> (x, x) }`, -1},
 	} {
 		got := Count(parse(t, c.body))
 		if c.want >= 0 && (got.MACs != c.want || got.Uncounted != 0) {

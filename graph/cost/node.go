@@ -9,7 +9,13 @@ import (
 var operands = map[string]struct{ data, weight int }{
 	"Conv": {0, 1}, "ConvTranspose": {0, 1}, "ConvInteger": {0, 1}, "QLinearConv": {0, 3},
 	"Gemm": {0, 1}, "MatMul": {0, 1}, "MatMulInteger": {0, 1}, "QLinearMatMul": {0, 3},
-	"LSTM": {0, 1}, "GRU": {0, 1}, "RNN": {0, 1},
+	"LSTM": {0, 1}, "GRU": {0, 1}, "RNN": {0, 1}, "DynamicQuantizeLSTM": {0, 1},
+}
+
+// operandsOf looks n up in operands, for the domain that its operator belongs to.
+func operandsOf(n *graph.Node) (op struct{ data, weight int }, ok bool) {
+	op, ok = operands[n.Op()]
+	return op, ok && (n.Domain() == "com.microsoft") == (n.Op() == "DynamicQuantizeLSTM") && (n.Domain() == "" || n.Domain() == "com.microsoft")
 }
 
 // noFormula are operators that multiply and accumulate but have no formula here.
@@ -20,8 +26,8 @@ var noFormula = map[string]bool{
 
 // ofNode counts one node without its subgraphs. counts is false for operators that have no MACs.
 func ofNode(n *graph.Node) (macs int64, why string, counts bool) {
-	op, ok := operands[n.Op()]
-	if !ok || n.Domain() != "" {
+	op, ok := operandsOf(n)
+	if !ok {
 		if noFormula[n.Op()] {
 			return -1, "no formula for " + n.Op(), true
 		}
@@ -36,7 +42,7 @@ func ofNode(n *graph.Node) (macs int64, why string, counts bool) {
 		return product(dims(n.Out(0)), tail(dims(w), 1))
 	case "ConvTranspose":
 		return product(dims(x), tail(dims(w), 1))
-	case "LSTM", "GRU", "RNN":
+	case "LSTM", "GRU", "RNN", "DynamicQuantizeLSTM":
 		return recurrent(n, x, w)
 	case "Gemm":
 		k := dims(x)
@@ -122,15 +128,19 @@ func product(a, b list) (int64, string, bool) {
 
 // Arithmetic is the element type that n's products are computed in: when both
 // operands come through DequantizeLinear it is the type stored before it (of
-// the data operand), otherwise the type of the data operand itself.
+// the data operand), otherwise the type of the data operand itself. An operator
+// that quantizes its data itself computes in the type of its weights.
 func Arithmetic(n *graph.Node) onnx.DataType {
-	op, ok := operands[n.Op()]
-	if !ok || n.Domain() != "" {
+	op, ok := operandsOf(n)
+	if !ok {
 		return onnx.Undefined
 	}
 	x, w := n.In(op.data), n.In(op.weight)
 	if x == nil || w == nil {
 		return onnx.Undefined
+	}
+	if n.Op() == "DynamicQuantizeLSTM" {
+		return w.Elem()
 	}
 	xs, ws := Stored(x), Stored(w)
 	if narrow(xs) && narrow(ws) {

@@ -80,3 +80,31 @@ func (c *call) checkRecurrent(gates int64) error {
 	}
 	return nil
 }
+
+// dynamicLSTM is DynamicQuantizeLSTM of com.microsoft: an LSTM of layout 0 whose
+// weights are 8-bit and transposed, [dirs, input, 4*hidden] and [dirs, hidden, 4*hidden].
+func dynamicLSTM(c *call) error {
+	if err := c.wantRank(0, 3, 3); err != nil {
+		return err
+	}
+	seq, batch, hidden := Dynamic(), Dynamic(), Dynamic()
+	if x, ok := c.dims(0); ok {
+		seq, batch = x[0], x[1]
+		if w, ok := c.dims(1); ok && len(w) == 3 {
+			if _, ok := equalDim(x[2], w[1]); !ok {
+				return c.mismatch("input size does not fit the weights", w[1], c.shape(0))
+			}
+		}
+	}
+	if a := c.attr("hidden_size", onnx.AttrInt); a != nil && a.I > 0 {
+		hidden = Static(a.I)
+	} else if r, ok := c.dims(2); ok && len(r) == 3 {
+		hidden = r[1]
+	}
+	dirs := c.directions()
+	c.setType(0, onnx.Float, Of(seq, dirs, batch, hidden))
+	for i := 1; i < len(c.out); i++ {
+		c.setType(i, onnx.Float, Of(dirs, batch, hidden))
+	}
+	return nil
+}

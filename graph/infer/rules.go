@@ -99,6 +99,7 @@ var rules = map[key]rule{
 	{ms, "QLinearConv"}: qlinearConv, {ms, "QLinearAdd"}: qlinearBinary, {ms, "QLinearMul"}: qlinearBinary, {ms, "QLinearSigmoid"}: same,
 	{ms, "QLinearLeakyRelu"}: same, {ms, "QLinearSoftmax"}: same, {ms, "QLinearConcat"}: qlinearConcat,
 	{ms, "QLinearAveragePool"}: qlinearPool(pool), {ms, "QLinearGlobalAveragePool"}: qlinearPool(globalPool),
+	{ms, "DynamicQuantizeLSTM"}: dynamicLSTM,
 }
 
 // ms is the domain of ONNX Runtime's own operators.

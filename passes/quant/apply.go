@@ -32,6 +32,8 @@ func (p *planner) apply() error {
 			p.integerBias(l)
 		}
 	}
+	p.runDynamic()
+	p.widen()
 	return p.model.Main.Sort()
 }
 

@@ -10,13 +10,10 @@ import (
 // linear are the operators that this pass computes in 8 bits.
 var linear = []string{"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
-// recurrent are operators with large weights that stay as they are.
-var recurrent = []string{"LSTM", "GRU", "RNN"}
-
 // integerOps are the operators of a model that is quantized already.
 var integerOps = []string{
 	"QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear",
-	"QLinearAdd", "QLinearMul", "QGemm", "MatMulNBits", "MatMulIntegerToFloat", "DynamicQuantizeMatMul",
+	"QLinearAdd", "QLinearMul", "QGemm", "MatMulNBits", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM",
 }
 
 // layer is one linear node and what is decided about it.
@@ -24,14 +21,13 @@ type layer struct {
 	node       *graph.Node
 	weight     *graph.Value   // constant float operand; nil for a product of two computed tensors
 	reason     string         // why it stays float; empty when it runs in 8 bits
-	stored     bool           // only the weight is stored in 8 bits
 	region     *region.Region // the gate or attention that it lies in
 	saturation *saturation    // nil: not looked at
 	shift      []float64      // what is added to the bias of each output channel; nil: nothing
 }
 
 // int8 says whether the layer's product runs on 8-bit operands.
-func (l *layer) int8() bool { return l.reason == "" && !l.stored }
+func (l *layer) int8() bool { return l.reason == "" }
 
 // attention says whether the layer multiplies two computed tensors.
 func (l *layer) attention() bool { return l.weight == nil && l.node.Is("MatMul", "Gemm") }
@@ -67,9 +63,7 @@ func (p *planner) findLayers() {
 		p.judge(l)
 	}
 	for n := range p.model.All() {
-		if n.Is(recurrent...) {
-			p.env.Skip(n, "recurrent operators have no 8-bit kernel in any of the targets")
-		} else if isInteger(n) {
+		if isInteger(n) {
 			p.env.Skip(n, "already quantized")
 		}
 	}
@@ -101,12 +95,10 @@ func (p *planner) judge(l *layer) {
 		l.float("inside a model-local function")
 	case l.weight == nil:
 		l.float("product of computed tensors inside an If, Loop or Scan body")
-	case p.profile.Quant.Subgraphs:
-		l.stored = true
 	default:
-		l.float("inside an If, Loop or Scan body, where activations cannot be observed")
+		l.float("inside an If, Loop or Scan body")
 	}
-	if l.reason == "" && !l.stored && !p.profile.Runs8Bit(n.Op()) {
+	if l.reason == "" && !p.profile.Runs8Bit(n.Op()) {
 		l.float(n.Op() + " has no 8-bit kernel in " + p.profile.Title)
 	}
 }

@@ -112,8 +112,6 @@ func describe(p *planner) string {
 	for _, l := range p.layers {
 		if l.reason != "" {
 			fmt.Fprintf(&b, "float %s: %s\n", nodeName(l.node), l.reason)
-		} else if l.stored {
-			fmt.Fprintf(&b, "stored %s\n", nodeName(l.node))
 		}
 	}
 	return b.String()

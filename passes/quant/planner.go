@@ -37,6 +37,9 @@ type planner struct {
 	paths   *paths
 	avoid   map[*graph.Node]bool // additions and Concats that stay float
 
+	recurrent []*recurrence
+	constants []*constant // of float arithmetic, in graph order
+
 	bound *graph.Model // the model with the sizes of the first sample
 	cost  *cost.Cost
 }

@@ -36,7 +36,7 @@ const BiasMean = "mean"
 
 // Pass quantizes a model to static INT8 for the profile of the environment.
 //
-// Before: Conv, ConvTranspose, Gemm and MatMul with float32 weights. After:
+// Before: Conv, ConvTranspose, Gemm, MatMul and LSTM with float32 weights. After:
 // their weights are int8 initializers behind DequantizeLinear, their inputs
 // pass through a QuantizeLinear > DequantizeLinear pair, biases stay float32.
 // Names, types and shapes of the model's inputs and outputs do not change.
@@ -49,8 +49,11 @@ var Pass = passes.New(passes.Info{
 initializer + DequantizeLinear. Activations get one QuantizeLinear > DequantizeLinear pair per tensor, with ranges
 observed on the samples; type, zero point and placement follow the target. Biases stay float32 (int32 where the target asks
 for it) and are corrected for what rounding the weights adds to the mean of each output channel.
-Left in float, with the reason in the report: what the target has no 8-bit kernel for, squeeze-and-excite gates, bodies of
-If and Loop, tensors that the samples never reach, what --exclude names.`,
+LSTM becomes DynamicQuantizeLSTM where the target has it: int8 weights per row, activations quantized at run time.
+Computed in float, with the reason in the report: what the target has no 8-bit kernel for, squeeze-and-excite gates, bodies
+of If and Loop, tensors that the samples never reach, what --exclude names. Constants of float arithmetic above 4 KiB
+(weights of such layers, of GRU and RNN, tables) are stored in 8 bits, or as float16 where the samples or the values show
+that 8 bits would be felt, behind nodes that the runtime folds when it loads the file; what --exclude names is not.`,
 	Phase:     passes.Quantize,
 	Needs:     []string{"opset", "cleanup"},
 	NeedsData: true,
@@ -68,6 +71,9 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 		return err
 	}
 	if err := p.measureShifts(ctx); err != nil {
+		return err
+	}
+	if err := p.planStored(ctx); err != nil {
 		return err
 	}
 	p.report()

@@ -325,29 +325,6 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// Weights of branches are stored in 8 bits where the target takes it; activations there cannot be observed.
-func TestBodies(t *testing.T) {
-	src := head + `main (bool c, float[4, 16] x) => (float[4, 16] y) <float[16, 16] w = random(1)> {
- [if] y = If (c) <then_branch = yes () => (float[4, 16] o) { [in] o = MatMul (x, w) }, else_branch = no () => (float[4, 16] p) { p = Relu (x) }> }`
-	rt := runtime(t)
-	m, r := quantize(t, src, "ort", rt, nil)
-	if reasons(r)["in"] != "" || r.Layers[0].Dtype != "float32" || !strings.HasPrefix(r.Layers[0].Weight, "int8") {
-		t.Errorf("%+v", r.Layers[0])
-	}
-	if err := verify.Model(m); err != nil {
-		t.Error(err)
-	}
-	p, _ := encode(t, m)
-	s, err := rt.Open(context.Background(), p, calib.OpenOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	if _, r = quantize(t, src, "tensorrt", rt, nil); !strings.Contains(reasons(r)["in"], "body") {
-		t.Errorf("%v", reasons(r))
-	}
-}
-
 func TestOldOpsetIsRefused(t *testing.T) {
 	m := model(t, `<ir_version: 6, opset_import: ["" : 12]> main (float[4, 16] x) => (float[4, 16] y) <float[16, 16] w = random(1)> { y = MatMul (x, w) }`)
 	err := run(context.Background(), &passes.Env{Model: m}, Options{})

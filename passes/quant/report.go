@@ -15,7 +15,7 @@ func (p *planner) report() {
 		r = &passes.StepReport{}
 		p.env.Report = r
 	}
-	var done, stored, all int
+	var done, all int
 	var int8MACs, allMACs float64
 	for _, l := range p.layers {
 		entry := p.layerReport(l)
@@ -30,9 +30,6 @@ func (p *planner) report() {
 		if l.int8() {
 			done++
 		}
-		if l.reason == "" && l.stored {
-			stored++
-		}
 		r.Layers = append(r.Layers, entry)
 		p.planEntry(l)
 	}
@@ -43,9 +40,7 @@ func (p *planner) report() {
 		}
 	}
 	r.Fact("layers in INT8", "%d of %d", done, all)
-	if stored > 0 {
-		r.Fact("weights stored in INT8, computed in float", "%d", stored)
-	}
+	stored := p.reportStored(r, macs)
 	if done+stored == 0 && all > 0 {
 		p.env.Note("OP8042", "no layer was quantized").Hinted("the reasons are in the report, and with -v")
 	}
@@ -70,8 +65,6 @@ func (p *planner) planEntry(l *layer) {
 	switch {
 	case l.reason != "":
 		p.env.Skip(l.node, l.reason)
-	case l.stored:
-		p.env.Plan(l.node, "store weight", "int8 weight, float arithmetic")
 	default:
 		detail := p.profile.Quant.Signed.String() + " input, int8 weight per channel"
 		if l.attention() {
@@ -85,8 +78,8 @@ func (p *planner) planEntry(l *layer) {
 func (p *planner) macs() map[string]int64 {
 	out := map[string]int64{}
 	for _, l := range p.cost.Layers {
-		if v := l.Node.Out(0); v != nil {
-			out[v.Name()] = l.MACs
+		if k := firstOutput(l.Node); k >= 0 {
+			out[l.Node.Out(k).Name()] = l.MACs
 		}
 	}
 	return out
@@ -107,6 +100,9 @@ func (p *planner) layerReport(l *layer) passes.Layer {
 		e.Region = l.region.String()
 	}
 	if l.reason != "" {
+		if c := p.storedForm(l.weight); c != nil {
+			c.describe(&e)
+		}
 		return e
 	}
 	if w := p.weightOf(l); w != nil {

@@ -23,6 +23,8 @@ const (
 	conv     = "y = Conv <pads = [1, 1, 1, 1]> (xd, w, b)\n"
 	pairI8   = "xq = QuantizeLinear (x, s, i0)\nxd = DequantizeLinear (xq, s, i0)\n"
 	pairU0   = "xq = QuantizeLinear (x, s, u0)\nxd = DequantizeLinear (xq, s, u0)\n"
+	dqR      = "rd = DequantizeLinear <axis = 0> (rr, sc, ic)\nlr = Reshape (rd, rs)\ny = LSTM <hidden_size = 4> (xd, lw, lr)\n"
+	dqLSTM   = "wd = DequantizeLinear <axis = 0> (rw, sc, ic)\nlw = Reshape (wd, ws)\n" + dqR
 	pairU9   = "xq = QuantizeLinear (x, s, u9)\nxd = DequantizeLinear (xq, s, u9)\n"
 )
 
@@ -122,8 +124,11 @@ var violations = []struct {
 	{"openvino", "O30", 13, "", "", "", pairU0 + "y = Conv <pads = [1, 1, 1, 1]> (xd, wf, b)\n"},
 	{"openvino", "O34", 13, "", "", "", pairU0 + weightDQ + "c = Conv <pads = [1, 1, 1, 1]> (xd, w, b)\nh = Cast <to = 10> (c)\ny = Cast <to = 1> (h)\n"},
 	{"openvino", "O36", 13, "float[4, 16] x", "float[4, 16] y", "int8[16, 16] g1 = fill(1), int8[16, 16] g2 = fill(2)", pairU0 + "w1 = DequantizeLinear <axis = 1> (g1, sc, ic)\na = MatMul (xd, w1)\naq = QuantizeLinear (a, s, u0)\nad = DequantizeLinear (aq, s, u0)\nw2 = DequantizeLinear <axis = 1> (g2, sc, ic)\ny = MatMul (ad, w2)\n"},
+	{"openvino", "O37", 13, "float[5, 2, 8] x", "float[5, 1, 2, 4] y", "int8[16, 8] rw = fill(1), int8[16, 4] rr = fill(1), int64[3] ws = {1, 16, 8}, int64[3] rs = {1, 16, 4}", pairU0 + dqLSTM},
+	{"openvino", "O37", 13, "float[5, 2, 8] x", "float[5, 1, 2, 4] y", "int8[16, 8] rw = fill(1), int8[16, 4] rr = fill(1), int64[3] ws = {1, 16, 8}, int64[3] rs = {1, 16, 4}", pairU0 + "wf8 = Cast <to = 1> (rw)\nwm = Mul (wf8, s)\nlw = Reshape (wm, ws)\n" + dqR},
 	{"openvino", "O35", 13, "", "", "", everywhere(22)},
 
+	{"ort", "R15", 13, "float[5, 2, 8] x", "float[5, 1, 2, 4] y", "int8[16, 8] rw = fill(1), int8[16, 4] rr = fill(1), int64[3] ws = {1, 16, 8}, int64[3] rs = {1, 16, 4}", pairU0 + dqLSTM},
 	{"ort", "R01", 27, "", "", "", "y = Relu (x)\n"},
 	{"ort", "R02", 13, "", "", "", pairU0 + weightDQ + conv},
 	{"ort", "R03", 13, "", "", "", pairU0 + weightDQ + "c = Conv <pads = [1, 1, 1, 1]> (xd, w, b)\nr = Relu (c)\nrq = QuantizeLinear (r, s, i0)\ny = DequantizeLinear (rq, s, i0)\n"},

@@ -46,6 +46,7 @@ func openvinoKernelRules() []Rule {
 		{"O33", "", Advice, "squeeze-and-excite gates and probabilities x V stay float, scores are symmetric", "", srcNNCF, nil},
 		{"O34", "OP5034", Advice, "the rest of an 8-bit model stays in float32: the plugin picks the precision itself", "leave float16 to the plugin", srcOVPlug, checkHalfRest},
 		{"O36", "OP5036", Slow, "weights of Gemm and MatMul do not share a zero-point initializer: those that do run in float", "give every weight a zero point of its own", srcOVM, checkSharedZeroPoint},
+		{"O37", "OP5037", Error, "no weight of LSTM or GRU behind DequantizeLinear, or behind Cast of 8 bits and Mul, in a model with pairs: it does not compile, or loses its zero point without a word", "quantize for target openvino: the zero point is subtracted in int32", srcOVM, checkRestoredRecurrence},
 		{"O35", "OP5035", Advice, "not every activation carries a pair: such a file crashed the plugin", hintOVPair, srcOVM, checkPairsEverywhere},
 	}
 }

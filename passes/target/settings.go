@@ -24,7 +24,8 @@ func (p *Profile) Settings() [][2]string {
 		{"attention products", [...]string{"float", "scores in 8 bits, probabilities x V in float", "both in 8 bits"}[q.Attention]},
 		{"per-channel activations", orNone(q.PerChannel)},
 		{"small shapes", q.Small.String()},
-		{"bodies of If, Loop, Scan", [...]string{"float", "8-bit weights"}[btoi(q.Subgraphs)]},
+		{"recurrent operators in 8 bits", orNone(q.Dynamic)},
+		{"large constants of float arithmetic", q.Codes.String() + " codes behind Cast and Mul, or float16 behind Cast: widened once, at load"},
 		{"opset", fmt.Sprintf("%d to %d, written from %d; IR up to %d", p.File.OpsetMin, p.File.OpsetMax, p.File.OpsetWrite, p.File.IRMax)},
 	}
 	if len(p.File.Elements) > 0 {

@@ -97,7 +97,8 @@ type Quantization struct {
 
 	Small SmallShapes
 
-	Subgraphs   bool          // weights of If, Loop and Scan bodies may be stored in 8 bits
+	Dynamic     []string      // recurrent operators with a form that quantizes its activations itself (DynamicQuantizeLSTM)
+	Codes       onnx.DataType // element type of constants in 8 bits that are widened at load; unsigned ones lose their offset in an int32 subtraction
 	Scale       onnx.DataType // element type of scales
 	Bias        onnx.DataType // element type of biases
 	IntegerBias []string      // operators whose bias is int32 behind DequantizeLinear when their output is not quantized
@@ -142,6 +143,9 @@ func Names() []string {
 
 // Runs8Bit says whether the target has an 8-bit kernel for products of the operator.
 func (p *Profile) Runs8Bit(op string) bool { return slices.Contains(p.Quant.Linear, op) }
+
+// RunsDynamic says whether the target has a form of the recurrent operator that multiplies in 8 bits.
+func (p *Profile) RunsDynamic(op string) bool { return slices.Contains(p.Quant.Dynamic, op) }
 
 // Moves says whether the operator only moves data and the target runs it on 8-bit data.
 func (p *Profile) Moves(op string) bool { return slices.Contains(p.Quant.Movement, op) }
