@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,7 +59,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %s", cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "onnxtext": onnxText, "patch": patch, "lines": lineCount},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "onnxtext": onnxText, "patch": patch, "lines": lineCount, "npy": writeArray},
 	})
 }
 
@@ -107,6 +109,33 @@ func patch(ts *testscript.TestScript, _ bool, args []string) {
 		b[off+i] = byte(v)
 	}
 	ts.Check(os.WriteFile(path, b, 0o644))
+}
+
+// npy FILE AxBxC FILL writes a float32 array that holds a number everywhere, or a sine for the fill wave.
+func writeArray(ts *testscript.TestScript, _ bool, args []string) {
+	count, shape := 1, strings.ReplaceAll(args[1], "x", ", ")
+	for _, d := range strings.Split(args[1], "x") {
+		n, err := strconv.Atoi(d)
+		ts.Check(err)
+		count *= n
+	}
+	value := 0.0
+	if args[2] != "wave" {
+		var err error
+		value, err = strconv.ParseFloat(args[2], 64)
+		ts.Check(err)
+	}
+	var out []byte
+	for i := range count {
+		if args[2] == "wave" {
+			value = math.Sin(float64(i))
+		}
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(float32(value)))
+	}
+	path := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", shape)
+	ts.Check(os.WriteFile(path, npy(header, out), 0o644))
 }
 
 // lines FILE MAX requires at most MAX lines of at most 100 columns.

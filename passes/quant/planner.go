@@ -35,6 +35,7 @@ type planner struct {
 	own     map[*graph.Value]bool   // Concat outputs whose inputs do not share a scale
 	given   map[graph.Use][]*tensor // the tensors that serve a wanted use
 	paths   *paths
+	ifs     []*graph.Node        // see branching
 	avoid   map[*graph.Node]bool // additions and Concats that stay float
 
 	recurrent []*recurrence
@@ -231,18 +232,16 @@ func (p *planner) judgeOutputs() {
 func (p *planner) settled(table *calib.Table) bool {
 	same := true
 	for _, u := range p.wants {
-		for _, t := range p.given[u] {
-			if why := unseen(t, table); why != "" {
-				p.unquantize(u.Node, why)
-				same = false
-			}
+		if why := p.untaught(p.given[u], table); why != "" && !(why == onlyZeros && u.Node.Is("Concat")) { // zeros pad channels
+			p.unquantize(u.Node, why)
+			same = false
 		}
 	}
 	for _, l := range p.layers {
 		if !l.int8() || !p.profile.NeedsOutput(l.node.Op()) {
 			continue
 		}
-		if why := unseen(p.tensor(p.fusedOutput(l.node)), table); why != "" {
+		if why := p.untaught([]*tensor{p.tensor(p.fusedOutput(l.node))}, table); why != "" {
 			p.unquantize(l.node, why)
 			same = false
 		}
@@ -256,6 +255,19 @@ func (p *planner) settled(table *calib.Table) bool {
 	return same
 }
 
+// untaught is why the samples say nothing about the range of the tensors that serve one use; empty when they do.
+func (p *planner) untaught(list []*tensor, table *calib.Table) string {
+	for _, t := range list {
+		if why := unseen(t, table); why != "" {
+			return why
+		}
+	}
+	if p.silent(list, table) {
+		return onlyZeros
+	}
+	return ""
+}
+
 // unseen is why a tensor has no statistics; empty when it has.
 func unseen(t *tensor, table *calib.Table) string {
 	name := t.value.Name()
@@ -263,9 +275,9 @@ func unseen(t *tensor, table *calib.Table) string {
 		return ""
 	}
 	if why := table.Unobservable(name); why != "" {
-		return "no statistics of its tensors: " + why
+		return noStatistics + ": " + why
 	}
-	return "no statistics of its tensors: the samples give them no finite element"
+	return noStatistics + ": the samples give them no finite element"
 }
 
 // unquantize leaves a layer or an addition in float.
@@ -289,7 +301,7 @@ func spread(j concatJoin, table *calib.Table) float64 {
 			continue
 		}
 		a := max(-float64(s.Min), float64(s.Max))
-		if least == 0 || a < least {
+		if a > 0 && (least == 0 || a < least) { // a tensor of zeros fits every scale
 			least = a
 		}
 		most = max(most, a)

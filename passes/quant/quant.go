@@ -67,6 +67,9 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 	if err := p.plan(ctx); err != nil {
 		return err
 	}
+	if err := p.noteEdges(ctx); err != nil {
+		return err
+	}
 	if err := p.guardSaturation(ctx); err != nil {
 		return err
 	}
@@ -95,6 +98,12 @@ func (p *planner) collect(ctx context.Context) (*calib.Table, error) {
 		if name := t.value.Name(); !t.repeat && t.value.Const() == nil && !seen[name] {
 			seen[name] = true
 			reqs = append(reqs, request(t))
+		}
+	}
+	for _, n := range p.branching() {
+		if name := n.In(0).Name(); !seen[name] {
+			seen[name] = true
+			reqs = append(reqs, calib.Request{Value: name})
 		}
 	}
 	return p.env.Calib.Collect(ctx, p.model, reqs)
