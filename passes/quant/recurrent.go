@@ -67,6 +67,8 @@ func (p *planner) judgeRecurrent(r *recurrence) string {
 		return r.w.Const().Type.String() + " weights"
 	case len(r.w.Const().Dims) != 3 || len(r.r.Const().Dims) != 3 || elements(r.w.Const().Dims) == 0 || elements(r.r.Const().Dims) == 0:
 		return "the weights are not of rank 3"
+	case r.r.Const().Dims[2] < p.profile.Quant.Small.Hidden:
+		return "the hidden size is so small that quantizing activations at run time costs more than it saves"
 	}
 	return ""
 }

@@ -15,17 +15,17 @@ import (
 	"github.com/onnxpass/onnxpass/passes/target"
 )
 
-// cells of recurrent nodes; d directions, g*hidden rows, 24 inputs, everything that is optional where it says so.
+// Recurrent nodes with 24 inputs and everything that is optional: bias b, lengths n, state s, peepholes p.
 var recurrentTexts = map[string]string{
-	"forward":       `[rnn] y, h, c = LSTM <hidden_size = 24> (x, w, r)`,
-	"reverse":       `[rnn] y, h, c = LSTM <hidden_size = 24, direction = "reverse"> (x, w, r, b)`,
-	"bidirectional": `[rnn] y, h, c = LSTM <hidden_size = 24, direction = "bidirectional"> (x, w, r, b, n, s, s)`,
-	"last state":    `[rnn] , h = LSTM <hidden_size = 24> (x, w, r, b)`,
-	"peepholes":     `[rnn] y, h, c = LSTM <hidden_size = 24, direction = "bidirectional", clip = 3.0> (x, w, r, b, , , , p)`,
-	"coupled":       `[rnn] y, h, c = LSTM <hidden_size = 24, input_forget = 1> (x, w, r, b)`,
-	"gru":           `[rnn] y, h = GRU <hidden_size = 24> (x, w, r, b)`,
-	"reset last":    `[rnn] y, h = GRU <hidden_size = 24, linear_before_reset = 1, direction = "bidirectional"> (x, w, r, b)`,
-	"rnn":           `[rnn] y, h = RNN <hidden_size = 24> (x, w, r, b)`,
+	"forward":       `[rnn] y, h, c = LSTM <hidden_size = 48> (x, w, r)`,
+	"reverse":       `[rnn] y, h, c = LSTM <hidden_size = 48, direction = "reverse"> (x, w, r, b)`,
+	"bidirectional": `[rnn] y, h, c = LSTM <hidden_size = 48, direction = "bidirectional"> (x, w, r, b, n, s, s)`,
+	"last state":    `[rnn] , h = LSTM <hidden_size = 48> (x, w, r, b)`,
+	"peepholes":     `[rnn] y, h, c = LSTM <hidden_size = 48, direction = "bidirectional", clip = 3.0> (x, w, r, b, , , , p)`,
+	"coupled":       `[rnn] y, h, c = LSTM <hidden_size = 48, input_forget = 1> (x, w, r, b)`,
+	"gru":           `[rnn] y, h = GRU <hidden_size = 48> (x, w, r, b)`,
+	"reset last":    `[rnn] y, h = GRU <hidden_size = 48, linear_before_reset = 1, direction = "bidirectional"> (x, w, r, b)`,
+	"rnn":           `[rnn] y, h = RNN <hidden_size = 48> (x, w, r, b)`,
 }
 
 // recurrentModel is a model of one node: 5 steps, a batch of 3, weights that are large enough to be stored.
@@ -37,11 +37,7 @@ func recurrentModel(node string) string {
 	if strings.Contains(node, "bidirectional") {
 		dirs = 2
 	}
-	hidden := 24
-	if gates == 1 {
-		hidden = 48
-		node = strings.Replace(node, "= 24", "= 48", 1)
-	}
+	hidden := 48
 	rows := gates * hidden
 	outs := []string{fmt.Sprintf("float[%d, 3, %d] h", dirs, hidden)}
 	if strings.Contains(node, "] y") {
@@ -305,5 +301,15 @@ func TestCells(t *testing.T) {
 		if n := elements(c.shape); i != 24 || int64(c.cells.count()) != n || fmt.Sprint(c.cells.shape) != fmt.Sprint(c.shape) {
 			t.Errorf("%s: %d elements, %d cells, shape %v", what, i, c.cells.count(), c.cells.shape)
 		}
+	}
+}
+
+// A small LSTM keeps float arithmetic and stores its weights.
+func TestSmallRecurrence(t *testing.T) {
+	src := `<ir_version: 8, opset_import: ["" : 14]> main (float[5, 1, 40] x) => (float[5, 1, 1, 32] y)
+<float[1, 128, 40] w = random(1, -0.3, 0.3), float[1, 128, 32] r = random(2, -0.1, 0.1)> { [rnn] y = LSTM <hidden_size = 32> (x, w, r) }`
+	_, r := quantize(t, src, "ort", runtime(t), nil)
+	if l := r.Layers[0]; l.Dtype != "float32" || !strings.Contains(l.Reason, "small") || l.BytesAfter > l.BytesBefore/3 {
+		t.Errorf("%+v", l)
 	}
 }

@@ -112,6 +112,7 @@ func ort() *Profile {
 			PairSums:    true,
 			Attention:   AttentionFloat,
 			Dynamic:     []string{"LSTM"},
+			Small:       SmallShapes{Hidden: 48},
 			Codes:       onnx.Int8,
 			Scale:       onnx.Float,
 			Bias:        onnx.Float,

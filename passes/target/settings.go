@@ -51,11 +51,20 @@ func (q Quantization) biases() string {
 
 // String names the limits.
 func (s SmallShapes) String() string {
-	if s == (SmallShapes{}) {
+	var limits []string
+	if s.MatMul > 0 {
+		limits = append(limits, fmt.Sprintf("matrix products below K, N = %d and vectors", s.MatMul))
+	}
+	if s.Channels > 0 {
+		limits = append(limits, fmt.Sprintf("convolutions below %d channels that are not a multiple of %d", s.Channels, s.Multiple))
+	}
+	if s.Hidden > 0 {
+		limits = append(limits, fmt.Sprintf("recurrent operators below a hidden size of %d", s.Hidden))
+	}
+	if len(limits) == 0 {
 		return "no limit"
 	}
-	return fmt.Sprintf("float below K, N = %d of a matrix product, for vectors, and for convolutions below %d channels that are not a multiple of %d",
-		s.MatMul, s.Channels, s.Multiple)
+	return "float: " + strings.Join(limits, "; ")
 }
 
 func (q Quantization) natives() []string {

@@ -110,6 +110,7 @@ type SmallShapes struct {
 	MatMul   int64 // least K and N of a matrix product
 	GEMV     bool  // products with M or N = 1 stay float
 	Channels int64 // least input and output channels of a convolution
+	Hidden   int64 // least hidden size of a recurrent operator
 	Multiple int64 // a convolution below Channels is still taken when its shape is regular and channels are a multiple of this
 }
 
