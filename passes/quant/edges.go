@@ -27,7 +27,7 @@ func (p *planner) noteEdges(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !p.env.Calib.Samples.Random {
+	if !p.env.Calib.Samples.Random && len(p.tensors) > 0 {
 		if err := p.noteFewSamples(ctx); err != nil {
 			return err
 		}
@@ -152,6 +152,26 @@ func (p *planner) noteBranches(table *calib.Table) {
 	}
 }
 
+// noteQuantized warns that the model was 8-bit before, and says how many of its layers were. It reports whether there are any.
+func (p *planner) noteQuantized() bool {
+	done, all := 0, len(p.layers)
+	for _, l := range p.layers {
+		if l.reason == quantizedBefore || l.reason == halfQuantized {
+			done++
+		}
+	}
+	for n := range p.model.All() {
+		if isInteger(n) && n.Op() != "DynamicQuantizeLinear" {
+			done, all = done+1, all+1
+		}
+	}
+	if done > 0 {
+		p.env.Note("OP8067", "the model is quantized already, and what is stays as it is", "layers", fmt.Sprintf("%d of %d", done, all)).
+			Hinted("types, scales and places of its pairs are those of whoever wrote them: for the best file quantize the float original")
+	}
+	return done > 0
+}
+
 // some lists the first of many names.
 func some(names []string) string {
 	const most = 5
@@ -175,5 +195,8 @@ func (p *planner) silent(list []*tensor, table *calib.Table) bool {
 
 const (
 	noStatistics = "no statistics of its tensors"
-	onlyZeros    = "its input or output is zero on all samples, so that there is no range"
+
+	quantizedBefore = "already quantized"
+	halfQuantized   = "its input is quantized already, and its weight is not"
+	onlyZeros       = "its input or output is zero on all samples, so that there is no range"
 )

@@ -251,3 +251,46 @@ func TestSpreadOfZeros(t *testing.T) {
 		t.Errorf("scales %v", scales)
 	}
 }
+
+// What is 8-bit stays so, the rest is quantized, and the report says that it is a mixture.
+func TestQuantizedBefore(t *testing.T) {
+	src := head + `main (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = random(1), float[32, 32] u = random(2)> {
+ [a] h = MatMul (x, w)
+ r = Tanh (h)
+ [b] y = MatMul (r, u) }`
+	rt := runtime(t)
+	for _, name := range target.Names() {
+		m := model(t, src)
+		run2 := func(exclude ...string) *passes.StepReport {
+			env := &passes.Env{Model: m, Target: target.Lookup(name), Runner: rt, Report: &passes.StepReport{},
+				Calib: &calib.Calibration{Runner: rt, Samples: samples(m, 8), Threads: 1}}
+			env.Select, _ = passes.NewSelector(passes.Selection{Exclude: exclude})
+			if err := run(context.Background(), env, Options{Range: MSE, MaxClip: 100}); err != nil {
+				t.Fatal(err)
+			}
+			return env.Report
+		}
+		if got := notes(run2("b")); slices.Contains(got, "OP8067") {
+			t.Errorf("%s: a float model is said to be quantized", name)
+		}
+		r := run2()
+		if why := reasons(r); why["a"] != quantizedBefore || why["b"] != "" || !slices.Contains(notes(r), "OP8067") {
+			t.Errorf("%s: %v, %v", name, why, notes(r))
+		}
+		if got := notes(run2()); !slices.Contains(got, "OP8067") || slices.Contains(got, "OP8042") {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// A layer whose input alone is 8-bit is called what it is.
+func TestHalfQuantized(t *testing.T) {
+	src := head + `main (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = random(1), float s = {0.1}, uint8 z = {128}> {
+ q = QuantizeLinear (x, s, z)
+ d = DequantizeLinear (q, s, z)
+ [a] y = MatMul (d, w) }`
+	_, r := quantize(t, src, "openvino", runtime(t), nil)
+	if why := reasons(r); why["a"] != halfQuantized {
+		t.Errorf("%v", why)
+	}
+}

@@ -64,7 +64,7 @@ func (p *planner) findLayers() {
 	}
 	for n := range p.model.All() {
 		if isInteger(n) {
-			p.env.Skip(n, "already quantized")
+			p.env.Skip(n, quantizedBefore)
 		}
 	}
 }
@@ -110,8 +110,10 @@ func (p *planner) judgeOperands(l *layer) {
 	switch {
 	case x == nil || n.In(1) == nil:
 		l.float("an operand is missing")
+	case dequantized(x) && l.weight != nil:
+		l.float(halfQuantized)
 	case dequantized(x) || dequantized(n.In(1)):
-		l.float("already quantized")
+		l.float(quantizedBefore)
 	case x.Const() != nil && l.weight != nil:
 		l.float("both operands are constant")
 	case x.Const() != nil:

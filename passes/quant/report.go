@@ -41,7 +41,7 @@ func (p *planner) report() {
 	}
 	r.Fact("layers in INT8", "%d of %d", done, all)
 	stored := p.reportStored(r, macs)
-	if done+stored == 0 && all > 0 {
+	if before := p.noteQuantized(); done+stored == 0 && all > 0 && !before {
 		p.env.Note("OP8042", "no layer was quantized").Hinted("the reasons are in the report, and with -v")
 	}
 	if allMACs > 0 {
