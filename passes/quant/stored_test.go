@@ -313,3 +313,29 @@ func TestSmallRecurrence(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 }
+
+// Looking up codes and scales gives exactly the rows of the table rounded by hand, for indices of any rank.
+func TestTables(t *testing.T) {
+	rt := runtime(t)
+	src := head + `main (int64[2, 3] i, int64[1] j, float[4] x) => (float[2, 3, 4, 16] a, float[1, 4, 16] b, float[4, 16] d, float[4, 4, 16] c)
+<float[40, 4, 16] w = random(1, -2, 3), int64[4] k = {3, -1, 0, 39}, int64 one = {1}> { a = Gather (w, i)
+ b = Gather (w, j)
+ d = Gather (w, one)
+ [const] c = Gather (w, k) }`
+	for _, name := range target.Names() {
+		m, _ := quantize(t, src, name, rt, nil)
+		hand := model(t, src)
+		w := hand.Main.Value("w")
+		w.SetInit(onnx.FromFloat32s(w.Const().Dims, byHand(t, w.Const())))
+		if c := compared(t, rt, hand, m); c.MaxAbs != 0 {
+			t.Errorf("%s: differs by %g", name, c.MaxAbs)
+		}
+		looked := m.Main.Value("w_float") == nil // no widened table
+		if looked != (target.Lookup(name).Quant.Codes == onnx.Int8) || m.Main.Value("w") != nil {
+			t.Errorf("%s: rows looked up %v", name, looked)
+		}
+		if err := verify.Model(m); err != nil {
+			t.Error(err)
+		}
+	}
+}

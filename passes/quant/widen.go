@@ -25,33 +25,100 @@ func (p *planner) widen() {
 			continue
 		}
 		g := c.value.Graph()
-		if zero[g] == nil && c.bits == 8 && p.profile.Quant.Codes == onnx.Uint8 {
-			zero[g] = g.Init("codes_zero_point", onnx.From(nil, []int32{middle}))
+		w := &widening{constant: c, at: g.Begin().By(passName)}
+		if c.bits == 8 && p.codesOf(c) == onnx.Uint8 {
+			if zero[g] == nil {
+				zero[g] = g.Init("codes_zero_point", onnx.From(nil, []int32{middle}))
+			}
+			w.zero = zero[g]
 		}
-		wide := c.widened(g.Begin().By(passName), zero[g])
-		for _, u := range c.uses {
-			u.Set(wide)
+		if w.gathers() {
+			w.gather()
+		} else {
+			wide := w.widened()
+			for _, u := range c.uses {
+				u.Set(wide)
+			}
 		}
 		removeUnused(c.value)
 	}
 }
 
-// widened inserts the stored form and the nodes that compute the float constant
-// from it. Codes are unsigned when there is a zero point.
-func (c *constant) widened(at *graph.Cursor, zero *graph.Value) *graph.Value {
-	g, name := at.Graph(), c.value.Name()
-	cast := func(v *graph.Value, hint string, to onnx.DataType) *graph.Value {
-		return at.OpN("Cast", "", hint, 1, []*onnx.Attribute{{Name: "to", Type: onnx.AttrInt, I: int64(to)}}, v).Out(0)
+// codesOf is the element type of a constant's codes.
+func (p *planner) codesOf(c *constant) onnx.DataType {
+	for _, u := range c.uses {
+		if u.Node.Is(recurrent...) {
+			return p.profile.Quant.CodesState
+		}
 	}
-	if c.bits == 16 {
-		return cast(g.Init(name+"_half", halfTensor(c.value.Const())), name+"_float", onnx.Float)
+	return p.profile.Quant.Codes
+}
+
+// widening inserts the nodes that compute a float constant from its stored form.
+type widening struct {
+	*constant
+	at   *graph.Cursor
+	zero *graph.Value // what to subtract from the codes, which are unsigned then; nil when they are signed
+}
+
+// widened is the float constant.
+func (w *widening) widened() *graph.Value {
+	g, name := w.at.Graph(), w.value.Name()
+	if w.bits == 16 {
+		return w.cast(g.Init(name+"_half", halfTensor(w.value.Const())), name+"_float", onnx.Float)
 	}
-	v := g.Init(name+"_q", c.codes(zero != nil))
-	if zero != nil {
-		v = at.Op("Sub", name+"_centred", cast(v, name+"_wide", onnx.Int32), zero).Out(0)
+	return w.scaled(name, w.initCodes(), w.initScale())
+}
+
+func (w *widening) initCodes() *graph.Value {
+	return w.at.Graph().Init(w.value.Name()+"_q", w.codes(w.zero != nil))
+}
+
+func (w *widening) initScale() *graph.Value {
+	return w.at.Graph().Init(w.value.Name()+"_scale", onnx.FromFloat32s(w.cells.shape, w.scale))
+}
+
+func (w *widening) cast(v *graph.Value, hint string, to onnx.DataType) *graph.Value {
+	return w.at.OpN("Cast", "", hint, 1, []*onnx.Attribute{{Name: "to", Type: onnx.AttrInt, I: int64(to)}}, v).Out(0)
+}
+
+// scaled is codes times scale.
+func (w *widening) scaled(name string, codes, scale *graph.Value) *graph.Value {
+	if w.zero != nil {
+		codes = w.at.Op("Sub", name+"_centred", w.cast(codes, name+"_wide", onnx.Int32), w.zero).Out(0)
 	}
-	scale := g.Init(name+"_scale", onnx.FromFloat32s(c.cells.shape, c.scale))
-	return at.Op("Mul", name+"_float", cast(v, name+"_cast", onnx.Float), scale).Out(0)
+	return w.at.Op("Mul", name+"_float", w.cast(codes, name+"_cast", onnx.Float), scale).Out(0)
+}
+
+// gathers says whether only the rows of a table that are looked up are
+// restored: all readers take rows of signed codes, with a scale each.
+func (w *widening) gathers() bool {
+	if w.bits != 8 || w.zero != nil || w.cells.shape[0] != w.value.Const().Dims[0] {
+		return false
+	}
+	for _, u := range w.uses {
+		if !u.Node.Is("Gather") || u.Index != 0 || u.Node.Int("axis", 0) != 0 || u.Node.In(1) == nil || u.Node.Out(0) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// gather looks up codes and scales instead of floats: the table stays as small
+// in memory as it is in the file, and loads faster.
+func (w *widening) gather() {
+	codes, scale := w.initCodes(), w.initScale()
+	for _, u := range w.uses {
+		n, out := u.Node, u.Node.Out(0)
+		w.at = n.Before().By(passName)
+		name := out.Name()
+		v := w.at.OpN("Gather", "", name+"_q", 1, n.Attrs(), codes, n.In(1)).Out(0)
+		s := w.at.OpN("Gather", "", name+"_scale", 1, n.Attrs(), scale, n.In(1)).Out(0)
+		v = w.scaled(name, v, s)
+		out.ReplaceUses(v, nil)
+		n.Remove()
+		v.Rename(name)
+	}
 }
 
 // codes is the initializer of 8 bits; its codes are computed when they are read.

@@ -99,6 +99,7 @@ type Quantization struct {
 
 	Dynamic     []string      // recurrent operators with a form that quantizes its activations itself (DynamicQuantizeLSTM)
 	Codes       onnx.DataType // element type of constants in 8 bits that are widened at load; unsigned ones lose their offset in an int32 subtraction
+	CodesState  onnx.DataType // the same for the weights of recurrent operators
 	Scale       onnx.DataType // element type of scales
 	Bias        onnx.DataType // element type of biases
 	IntegerBias []string      // operators whose bias is int32 behind DequantizeLinear when their output is not quantized
