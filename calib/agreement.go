@@ -8,6 +8,8 @@ import (
 type row struct {
 	signal, err, cosine, max float64
 	same, positions          int64
+	divergence               float64
+	diverged                 int64 // positions of divergence
 	undefined, broken        int64
 }
 
@@ -18,6 +20,8 @@ func (r *row) add(o row) {
 	r.max = max(r.max, o.max)
 	r.same += o.same
 	r.positions += o.positions
+	r.divergence += o.divergence
+	r.diverged += o.diverged
 	r.undefined += o.undefined
 	r.broken += o.broken
 }
@@ -66,6 +70,9 @@ func (r *row) agreement(name string, samples int) Agreement {
 	}
 	if r.broken > 0 {
 		a.MaxAbs = math.MaxFloat64
+	}
+	if r.diverged > 0 {
+		a.Divergence = r.divergence / float64(r.diverged)
 	}
 	if r.positions > 0 {
 		a.Top1 = float64(r.same) / float64(r.positions)

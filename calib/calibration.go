@@ -113,3 +113,11 @@ func (t *Table) answers(r Request) bool {
 	s := t.stats[r.Value]
 	return s != nil && (!r.Channels || s.Channels != nil && s.Channels.Axis == r.axis())
 }
+
+// Transfer makes what is known of one model serve another: to must be a clone
+// of from as it was when its statistics were collected. Otherwise nothing happens.
+func (c *Calibration) Transfer(from, to *graph.Model) {
+	if from != nil && c.last.model == from && c.last.edits == to.Edits() {
+		c.last.model = to
+	}
+}

@@ -32,8 +32,11 @@ type Agreement struct {
 	// axis 1 and the last). Positions is 0, and Top1 1, where that axis has one element.
 	Top1      float64
 	Positions int64
-	Undefined int64 // elements that are NaN, or the same infinity, in both: left out
-	Broken    int64 // elements that are NaN or infinite in only one of the two
+	// Divergence is the mean over positions of the Kullback-Leibler divergence of
+	// softmax(out) from softmax(ref), in nats. Only a Meter measures it, where it is told to.
+	Divergence float64
+	Undefined  int64 // elements that are NaN, or the same infinity, in both: left out
+	Broken     int64 // elements that are NaN or infinite in only one of the two
 }
 
 // Distance is the SQNR of one sample over all outputs.
@@ -97,6 +100,7 @@ type comparer struct {
 	worst []Distance
 	limit int
 	a, b  []float64
+	logit []bool // outputs whose divergence is measured; nil: none
 }
 
 func newComparer(ref, model Session, o CompareOptions) (*comparer, error) {
@@ -137,7 +141,7 @@ func (c *comparer) add(name string, want, got []Array) error {
 			return diag.New("OP6041", "the two models' outputs differ in shape",
 				"output", c.ports[k].Name, "reference", want[k].String(), "model", got[k].String())
 		}
-		r, err := c.compare(want[k], got[k])
+		r, err := c.compare(want[k], got[k], k < len(c.logit) && c.logit[k])
 		if err != nil {
 			return fmt.Errorf("output %s: %w", c.ports[k].Name, err)
 		}
@@ -175,7 +179,7 @@ func (c *comparer) result(samples int) *Comparison {
 }
 
 // compare gives the row of one sample's output.
-func (c *comparer) compare(want, got Array) (row, error) {
+func (c *comparer) compare(want, got Array, logit bool) (row, error) {
 	a, err := want.Float64s(&c.a)
 	if err != nil {
 		return row{}, err
@@ -189,5 +193,8 @@ func (c *comparer) compare(want, got Array) (row, error) {
 	}
 	r := distance(a, b)
 	r.same, r.positions = agree(a, b, want.Shape)
+	if logit {
+		r.divergence, r.diverged = divergence(a, b, want.Shape)
+	}
 	return r, nil
 }

@@ -39,6 +39,13 @@ func convert[T float32 | float64](a Array, scratch *[]T) ([]T, error) {
 		return nil, fmt.Errorf("values of type %v are not numbers that can be compared or observed", a.Type)
 	}
 	to := (*scratch)[:0]
+	if x, ok := view[float32](a.Bytes); ok && a.Type == onnx.Float {
+		for _, f := range x {
+			to = append(to, T(f))
+		}
+		*scratch = to
+		return to, nil
+	}
 	for b := a.Bytes; len(b) >= size; b = b[size:] {
 		to = append(to, T(get(b)))
 	}

@@ -43,6 +43,9 @@ func (f *Frontier) Len() int { return len(f.held) }
 // Live are the values that are held, in graph order.
 func (f *Frontier) Live() []*graph.Value { return slices.Clone(f.live) }
 
+// Held are the arrays of the live values for sample i, counted from 0. They must not be changed.
+func (f *Frontier) Held(i int) map[string]Array { return f.held[i] }
+
 // Step is a loaded piece of the model.
 type Step struct {
 	f       *Frontier

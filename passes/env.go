@@ -13,6 +13,7 @@ import (
 // Env is what a pass works with. The pipeline makes Report anew for each step
 // and sets DryRun only for passes that need samples: see Pipeline.Run.
 type Env struct {
+	// Model is edited in place, or replaced by an edited clone of itself.
 	Model  *graph.Model
 	Target *target.Profile
 	Calib  *calib.Calibration // nil without samples
@@ -20,6 +21,7 @@ type Env struct {
 	Runner calib.Runner       // nil when there is no runtime library
 	Log    *slog.Logger       // nil: silent
 	DryRun bool               // plan and report, edit nothing
+	Gates  Gates              // what the finished model must keep: a pass may give up less of its work to reach them
 	Report *StepReport
 
 	// Progress, if not nil, hears how far a long step is. It may be called from several goroutines.

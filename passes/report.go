@@ -89,9 +89,11 @@ type Layer struct {
 	BytesBefore int64  `json:"bytes_before"`
 	BytesAfter  int64  `json:"bytes_after"`
 
-	SQNR   *float64 `json:"sqnr_db"` // of the layer's output, 10 log10(sum ref^2 / sum err^2)
+	SQNR   *float64 `json:"sqnr_db"` // of the layer's output in the new model, 10 log10(sum ref^2 / sum err^2)
 	Cosine *float64 `json:"cosine"`
 	MaxAbs *float64 `json:"max_abs"`
+	// OwnSQNR is the same figure for what this layer adds: its output from exact inputs.
+	OwnSQNR *float64 `json:"own_sqnr_db"`
 	// WeightSQNR is the same figure for the weights alone.
 	WeightSQNR *float64 `json:"weight_sqnr_db"`
 }
@@ -131,7 +133,7 @@ type Range struct {
 func (r *StepReport) tidy() {
 	for i := range r.Layers {
 		l := &r.Layers[i]
-		for _, p := range []**float64{&l.SQNR, &l.Cosine, &l.MaxAbs, &l.WeightSQNR} {
+		for _, p := range []**float64{&l.SQNR, &l.Cosine, &l.MaxAbs, &l.OwnSQNR, &l.WeightSQNR} {
 			measured(p)
 		}
 	}

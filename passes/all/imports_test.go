@@ -26,6 +26,7 @@ var rank = []struct {
 	{"calib/openvino", 45, false},
 	{"calib/ort", 45, false},
 	{"calib/sample", 45, false},
+	{"calib/probe", 45, false},
 	{"calib/runtimelib", 35, false},
 	{"calib/observe", 35, false},
 	{"calib", 40, false},

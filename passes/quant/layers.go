@@ -85,6 +85,10 @@ func (p *planner) judge(l *layer) {
 		l.float(why)
 		return
 	}
+	if why := p.keep[n.Out(0).Name()]; why != "" {
+		l.float(why)
+		return
+	}
 	p.judgeOperands(l)
 	if l.reason != "" {
 		return

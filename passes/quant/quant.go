@@ -29,7 +29,12 @@ type Options struct {
 	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent; symmetric ranges are not limited"`
 	ISA        string  `choices:"vnni|avx2" help:"x86 instructions of the machine that runs the file; avx2 (also AVX-512 without VNNI) enlarges the scales of channels whose 16-bit sums would saturate"`
 	Bias       string  `choices:"mean|none" help:"correct biases for what rounding the weights adds to the mean of each output channel"`
+	Budget     string  `choices:"revert|off" help:"with --min-sqnr or --min-agree: return the fewest layers to float that the gate needs, or only judge"`
+	MaxFloat   float64 `min:"0" max:"100" help:"most multiply-accumulates that the budget may return to float, in percent"`
 }
+
+// defaults of the pass.
+var defaults = Options{Range: MSE, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean, Budget: BudgetRevert, MaxFloat: 50}
 
 // BiasMean corrects biases.
 const BiasMean = "mean"
@@ -57,13 +62,40 @@ that 8 bits would be felt, behind nodes that the runtime folds when it loads the
 	Phase:     passes.Quantize,
 	Needs:     []string{"opset", "cleanup"},
 	NeedsData: true,
-}, Options{Range: MSE, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean}, run)
+}, defaults, run)
 
 func run(ctx context.Context, env *passes.Env, o Options) error {
-	p, err := newPlanner(env, o)
-	if err != nil {
+	if o.limited(env) {
+		return withinBudget(ctx, env, o)
+	}
+	p, err := quantizeModel(ctx, env, o, nil)
+	if err != nil || env.DryRun {
 		return err
 	}
+	return p.trace(ctx)
+}
+
+// quantizeModel plans, edits the model and reports. The layers in float, by the
+// names of their outputs, are left alone for the reasons given.
+func quantizeModel(ctx context.Context, env *passes.Env, o Options, float map[string]string) (*planner, error) {
+	p, err := newPlanner(env, o)
+	if err != nil {
+		return nil, err
+	}
+	p.keep = float
+	if err := p.decide(ctx); err != nil {
+		return nil, err
+	}
+	p.report()
+	if env.DryRun {
+		return p, nil
+	}
+	p.before = env.Model.Clone()
+	return p, p.edit()
+}
+
+// decide takes all decisions; it reads the model only.
+func (p *planner) decide(ctx context.Context) error {
 	if err := p.plan(ctx); err != nil {
 		return err
 	}
@@ -76,17 +108,16 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 	if err := p.measureShifts(ctx); err != nil {
 		return err
 	}
-	if err := p.planStored(ctx); err != nil {
-		return err
-	}
-	p.report()
-	if env.DryRun {
-		return nil
-	}
+	return p.planStored(ctx)
+}
+
+// edit carries them out.
+func (p *planner) edit() error {
 	if err := p.apply(); err != nil {
 		return err
 	}
 	p.nativeForms()
+	p.guardWeights()
 	return nil
 }
 

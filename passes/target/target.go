@@ -80,15 +80,17 @@ type Quantization struct {
 	ZeroPoint  ZeroPoints
 	PerChannel []string // operators ("DepthwiseConv") whose activation may carry one scale per channel
 
-	Residual    Residual
-	Outputs     []string // operators that run in 8 bits only when their output is quantized too
-	Fused       []string // activations that the runtime fuses between such an operator and the QuantizeLinear
-	ShareAll    bool     // every reader of a tensor that an 8-bit operator writes reads the dequantized one
-	RepeatPairs bool     // data movement needs a pair on both sides, with equal parameters
-	Movement    []string // data movement operators that run on 8-bit data
-	Native      []Native // float activations that are written in the runtime's own form
-	ChannelPad  bool     // a Pad of channels counts as data movement
-	Concat      Concat
+	Residual Residual
+	Outputs  []string // operators that run in 8 bits only when their output is quantized too
+	Fused    []string // activations that the runtime fuses between such an operator and the QuantizeLinear
+	ShareAll bool     // every reader of a tensor that an 8-bit operator writes reads the dequantized one
+	// QuantizesWeights: the runtime itself stores the float weight of a Conv or Gemm that reads DequantizeLinear in 8 bits, with one scale (R15).
+	QuantizesWeights bool
+	RepeatPairs      bool     // data movement needs a pair on both sides, with equal parameters
+	Movement         []string // data movement operators that run on 8-bit data
+	Native           []Native // float activations that are written in the runtime's own form
+	ChannelPad       bool     // a Pad of channels counts as data movement
+	Concat           Concat
 
 	PairSums bool // runs on x86 CPUs too that add products of unsigned and signed bytes in pairs, in 16 bits
 
