@@ -7,6 +7,7 @@ import (
 
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/cleanup"
+	"github.com/onnxpass/onnxpass/passes/equalize"
 	"github.com/onnxpass/onnxpass/passes/opset"
 	"github.com/onnxpass/onnxpass/passes/quant"
 )
@@ -15,7 +16,7 @@ import (
 var Passes = slices.Concat(
 	[]passes.Pass{opset.Pass},
 	cleanup.Passes,
-	[]passes.Pass{quant.Pass},
+	[]passes.Pass{equalize.Pass, quant.Pass},
 )
 
 // Order says which pass must precede which, beyond the phases, and why.

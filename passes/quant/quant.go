@@ -60,7 +60,7 @@ of If and Loop, tensors that the samples never reach, what --exclude names. Cons
 (weights of such layers, of GRU and RNN, tables) are stored in 8 bits, or as float16 where the samples or the values show
 that 8 bits would be felt, behind nodes that the runtime folds when it loads the file; what --exclude names is not.`,
 	Phase:     passes.Quantize,
-	Needs:     []string{"opset", "cleanup"},
+	Needs:     []string{"opset", "cleanup", "equalize"},
 	NeedsData: true,
 }, defaults, run)
 

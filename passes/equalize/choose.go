@@ -1,0 +1,162 @@
+package equalize
+
+import (
+	"math"
+	"sort"
+)
+
+// What is tried and what it must gain. Measured on ten networks: see docs/equalize.md.
+const (
+	// peak is the weight of the largest magnitude in the size of a channel, beside its
+	// root mean square: extremes alone leave too coarse a step to heavy-tailed channels.
+	peak = 0.2
+	// smallest is the least size of a channel against the largest: a channel that the samples hardly exercise keeps codes for more than they show.
+	smallest = 0.03
+	foldGain = 0.5 // dB that folding must gain before layers that keep channels apart
+	nodeGain = 2   // dB that a Mul must gain
+	uneven   = 2.5 // least ratio of the largest to the median channel for a Mul
+	// Layers that mix channels pay with coarser weights, and what noise is left averages out in them: equalizing pays only for tensors that
+	// lose much, as those with outlier channels in transformers.
+	mixedGain = 3
+	mixedSNR  = 30 // dB at the readers above which such a tensor is left alone
+)
+
+var alphas = []float64{0.15, 0.25, 0.5, 0.75, 0.95, 1}
+
+// decide chooses the factors of every class.
+func (e *equalizer) decide() {
+	for _, c := range e.classes {
+		models := make([]*model, len(c.sites))
+		for i, s := range c.sites {
+			models[i] = newModel(s, e.profile.Quant)
+		}
+		c.choose(models)
+		c.accept(e, models)
+	}
+}
+
+// choose tries factors size^alpha and keeps those of the least noise.
+func (c *class) choose(models []*model) {
+	noise := func(r []float64) float64 {
+		var sum float64
+		for _, m := range models {
+			sum += m.noise(r)
+		}
+		return sum
+	}
+	size := sizes(models, c.channels)
+	c.before = noise(power(size, 0))
+	c.after = c.before
+	for _, alpha := range alphas {
+		r := power(size, alpha)
+		if n := noise(r); n < c.after {
+			c.factors, c.after, c.alpha = r, n, alpha
+		}
+	}
+}
+
+// accept drops factors that gain too little for what they cost, with the reason.
+func (c *class) accept(e *equalizer, models []*model) {
+	gain, apart := c.gain(), c.apart()
+	c.insert = c.reason != ""
+	for _, m := range models {
+		c.ratio = max(c.ratio, m.ratio())
+	}
+	switch {
+	case c.factors == nil:
+		c.why = "no factors lower the noise"
+	case !apart && -10*math.Log10(c.before) > mixedSNR:
+		c.why = "the layers that read it mix channels, and lose little"
+	case !apart && gain < mixedGain, gain < foldGain:
+		c.why = "the gain is too small"
+	case c.insert && !apart:
+		c.why = c.reason
+	case c.insert && !e.insertable(c.sites[0]):
+		c.why = c.reason + ", and a Mul would cost the fusion before it"
+	case (c.insert || len(c.gates) > 0) && (gain < nodeGain || c.ratio < uneven):
+		c.why = c.reason + "; the gain is too small for a Mul"
+	default:
+		return
+	}
+	c.factors = nil
+}
+
+// gain is by how many dB the factors lower the noise at the readers.
+func (c *class) gain() float64 { return 10 * math.Log10(c.before/c.after) }
+
+// apart says whether a reader keeps channels apart.
+func (c *class) apart() bool {
+	for _, s := range c.sites {
+		for _, r := range s.readers {
+			if r.apart() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sizes is the magnitude of each channel against the largest one, the geometric mean over the sites.
+func sizes(models []*model, channels int) []float64 {
+	out := make([]float64, channels)
+	for _, m := range models {
+		mine, most := make([]float64, channels), math.SmallestNonzeroFloat32
+		for c := range mine {
+			mine[c] = math.Sqrt(m.average[c]) + peak*m.extreme(c)
+			most = max(most, mine[c])
+		}
+		for c, s := range mine {
+			out[c] += math.Log(max(s/most, smallest))
+		}
+	}
+	for c := range out {
+		out[c] = math.Exp(out[c] / float64(len(models)))
+	}
+	return out
+}
+
+// power is size^alpha, at most 1.
+func power(size []float64, alpha float64) []float64 {
+	r := make([]float64, len(size))
+	most := 0.0
+	for c, s := range size {
+		r[c] = math.Pow(s, alpha)
+		most = max(most, r[c])
+	}
+	for c := range r {
+		r[c] /= most
+	}
+	return r
+}
+
+// extreme is the largest magnitude in a channel.
+func (m *model) extreme(c int) float64 { return max(m.stats.hi[c], -m.stats.lo[c]) }
+
+// ratio is that of the largest to the median channel.
+func (m *model) ratio() float64 {
+	x := make([]float64, m.stats.channels)
+	for c := range x {
+		x[c] = m.extreme(c)
+	}
+	sort.Float64s(x)
+	return x[len(x)-1] / max(x[len(x)/2], math.SmallestNonzeroFloat32)
+}
+
+// insertable says whether a Mul may stand before the readers of a site: not
+// where the target fuses the quantization into the layer that computes it.
+func (e *equalizer) insertable(s *site) bool {
+	if e.opt.Mode == Fold || rankOf(s.value) == 0 {
+		return false
+	}
+	n := s.value.Def()
+	for i := 0; n != nil && i < 8; i++ {
+		switch {
+		case e.profile.NeedsOutput(n.Op()):
+			return false
+		case n.In(0) == nil || !e.profile.Fuses(n.Op()) && !e.profile.Moves(n.Op()):
+			return true
+		}
+		n = n.In(0).Def()
+	}
+	return true
+}

@@ -1,0 +1,110 @@
+// Package equalize is the pass that evens out the channels of activations
+// before they are quantized with one scale a tensor. It divides every channel
+// of a tensor by a constant and multiplies the weights that read it: the
+// network computes the same, and small channels are no longer rounded with the
+// step that the largest one needs.
+package equalize
+
+import (
+	"context"
+	"slices"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/passes"
+	"github.com/onnxpass/onnxpass/passes/target"
+)
+
+// passName is what created nodes say in their metadata.
+const passName = "equalize"
+
+// Options of the pass.
+type Options struct {
+	Mode string `choices:"auto|fold|off" help:"auto: fold scales into weights, and insert a Mul where that gains much; fold: insert nothing; off: do nothing"`
+}
+
+// The modes.
+const (
+	Auto = "auto"
+	Fold = "fold"
+	Off  = "off"
+)
+
+// samples are enough for the ranges of channels: they shape the scales only,
+// and the range of the tensor is observed afterwards on all samples.
+const samples = 16
+
+// Pass evens out channel ranges for the profile of the environment.
+//
+// Before: any float model. After: the same function up to rounding in float32,
+// with activations whose channels have similar ranges where one 8-bit scale
+// loses accuracy otherwise.
+var Pass = passes.New(passes.Info{
+	Name:    "equalize",
+	Summary: "even out the channel ranges of activations before quantization; the function stays the same",
+	Doc: `Divides the channels of an activation by constants r and multiplies the weights of the layers that read it by r, so that
+one scale for the tensor fits all channels. The division is folded into whatever computes the tensor: the weights of a Conv, ConvTranspose,
+Gemm or MatMul (through Relu, LeakyRelu, PRelu, pooling, padding, resizing and additions), a BatchNormalization, the gain of a LayerNormalization, a
+constant factor. Behind SiLU, HardSwish and Clip, where that is not possible, one Mul is inserted when the gain is large.
+
+Scales are r = max(1.25 * max|x_c|, floor)^alpha, with alpha and floor chosen by the noise that 8 bits add to the
+outputs of the reading layers, computed from per-channel histograms of a few samples. Left alone: graph outputs, tensors with a reader that
+cannot compensate, gains that are too small. The report says for every tensor what was done or why not.`,
+	Phase:     passes.Precision,
+	Needs:     []string{"cleanup"},
+	NeedsData: true,
+}, Options{Mode: Auto}, run)
+
+func run(ctx context.Context, env *passes.Env, o Options) error {
+	if o.Mode == Off || env.Calib == nil {
+		return nil
+	}
+	e := &equalizer{env: env, opt: o, profile: env.Target}
+	if e.profile == nil {
+		e.profile = target.Lookup("portable")
+	}
+	e.findSites()
+	if len(e.sites) == 0 {
+		return nil
+	}
+	if err := e.observe(ctx); err != nil {
+		return err
+	}
+	e.group()
+	e.decide()
+	if !env.DryRun {
+		if err := e.apply(); err != nil {
+			return err
+		}
+	}
+	e.report()
+	return env.Model.Main.Sort()
+}
+
+// equalizer decides what becomes of every tensor, then edits.
+type equalizer struct {
+	env     *passes.Env
+	opt     Options
+	profile *target.Profile
+	sites   []*site
+	classes []*class
+}
+
+// observe measures the channels of all sites on a few samples.
+func (e *equalizer) observe(ctx context.Context) error {
+	few := &calib.Calibration{Runner: e.env.Calib.Runner, Samples: e.env.Calib.Samples.Spread(samples), Threads: e.env.Calib.Threads}
+	observers := make([]calib.Observer, len(e.sites))
+	for i, s := range e.sites {
+		observers[i] = s.stats
+	}
+	reasons, err := few.Observe(ctx, e.env.Model, observers)
+	if err != nil {
+		return err
+	}
+	for i, why := range reasons {
+		if why != nil {
+			e.sites[i].reason = "its values cannot be observed"
+		}
+	}
+	e.sites = slices.DeleteFunc(e.sites, func(s *site) bool { return s.reason != "" || !s.stats.usable() })
+	return nil
+}

@@ -1,0 +1,135 @@
+package equalize
+
+import (
+	"math"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/graph"
+)
+
+// Bins are a quarter of an octave wide, from 2^least upwards; the first holds
+// everything smaller, the last everything larger.
+const (
+	perOctave = 4
+	least     = -20
+	bars      = 40 * perOctave
+)
+
+// mostPositions is how many elements of a channel are counted in one sample; extremes are over all.
+const mostPositions = 512
+
+// channelStats is an observer of one activation: for each channel the
+// extremes, and a histogram of magnitudes for either sign.
+type channelStats struct {
+	name     string
+	axis     int
+	channels int
+
+	lo, hi   []float64
+	pos, neg []uint32 // channels x bars
+	zeros    []uint32
+	broken   bool // the channels were not where they should be, or an element was not finite
+	seen     int
+}
+
+func newChannelStats(name string, axis, channels int) *channelStats {
+	return &channelStats{name: name, axis: axis, channels: channels}
+}
+
+// Prepare asks for the activation.
+func (s *channelStats) Prepare(clone *graph.Model) ([]*graph.Value, error) {
+	v, err := calib.Find(clone, s.name)
+	if err != nil {
+		return nil, err
+	}
+	return []*graph.Value{v}, nil
+}
+
+// Observe adds one sample.
+func (s *channelStats) Observe(_ int, arrays []calib.Array) error {
+	a := arrays[0]
+	axis := s.axis
+	if axis < 0 {
+		axis += len(a.Shape)
+	}
+	if axis < 0 || axis >= len(a.Shape) || a.Shape[axis] != int64(s.channels) {
+		s.broken = true
+		return nil
+	}
+	var scratch []float32
+	x, err := a.Float32s(&scratch)
+	if err != nil {
+		return err
+	}
+	inner := 1
+	for _, d := range a.Shape[axis+1:] {
+		inner *= int(d)
+	}
+	if s.lo == nil {
+		s.lo, s.hi = make([]float64, s.channels), make([]float64, s.channels)
+		s.pos, s.neg = make([]uint32, s.channels*bars), make([]uint32, s.channels*bars)
+		s.zeros = make([]uint32, s.channels)
+	}
+	if len(x) == 0 {
+		return nil
+	}
+	s.seen++
+	s.extremes(x, inner)
+	s.count(x, inner)
+	return nil
+}
+
+// extremes widens the range of every channel.
+func (s *channelStats) extremes(x []float32, inner int) {
+	for from, c := 0, 0; from < len(x); from, c = from+inner, c+1 {
+		if c == s.channels {
+			c = 0
+		}
+		lo, hi := float32(0), float32(0)
+		for _, f := range x[from : from+inner] {
+			lo, hi = min(lo, f), max(hi, f)
+		}
+		if !(hi-lo <= math.MaxFloat32) {
+			s.broken = true
+			return
+		}
+		s.lo[c], s.hi[c] = min(s.lo[c], float64(lo)), max(s.hi[c], float64(hi))
+	}
+}
+
+// count adds every k-th position of each channel to its histogram.
+func (s *channelStats) count(x []float32, inner int) {
+	outer := len(x) / inner / s.channels
+	step := max(1, outer*inner/mostPositions)
+	for c := range s.channels {
+		for p := c % step; p < outer*inner; p += step {
+			s.add(c, x[(p/inner*s.channels+c)*inner+p%inner])
+		}
+	}
+}
+
+func (s *channelStats) add(c int, f float32) {
+	switch {
+	case f > 0:
+		s.pos[c*bars+bar(f)]++
+	case f < 0:
+		s.neg[c*bars+bar(-f)]++
+	default:
+		s.zeros[c]++
+	}
+}
+
+// bar is the index of the bin of x > 0: exponent and two bits of the mantissa.
+func bar(x float32) int {
+	b := math.Float32bits(x)
+	i := (int(b>>23)-127-least)*perOctave + int(b>>21&3)
+	return min(max(i, 0), bars-1)
+}
+
+// middle is a typical magnitude in a bin.
+func middle(i int) float64 {
+	return math.Ldexp(1+(float64(i%perOctave)+0.5)/perOctave, i/perOctave+least)
+}
+
+// usable says whether the statistics are complete.
+func (s *channelStats) usable() bool { return s.seen > 0 && !s.broken }
