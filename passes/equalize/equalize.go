@@ -33,6 +33,9 @@ const (
 // and the range of the tensor is observed afterwards on all samples.
 const samples = 16
 
+// leastOpset is the version from which the operators are read as they are now. Older models are left alone: quant refuses them anyway.
+const leastOpset = 13
+
 // Pass evens out channel ranges for the profile of the environment.
 //
 // Before: any float model. After: the same function up to rounding in float32,
@@ -46,16 +49,16 @@ one scale for the tensor fits all channels. The division is folded into whatever
 Gemm or MatMul (through Relu, LeakyRelu, PRelu, pooling, padding, resizing and additions), a BatchNormalization, the gain of a LayerNormalization, a
 constant factor. Behind SiLU, HardSwish and Clip, where that is not possible, one Mul is inserted when the gain is large.
 
-Scales are r = max(1.25 * max|x_c|, floor)^alpha, with alpha and floor chosen by the noise that 8 bits add to the
-outputs of the reading layers, computed from per-channel histograms of a few samples. Left alone: graph outputs, tensors with a reader that
-cannot compensate, gains that are too small. The report says for every tensor what was done or why not.`,
+Looked at are the inputs of depthwise convolutions and of matrix products. The constants are r = (rms(x_c) + 0.2 max|x_c|)^alpha of channel
+c, with the alpha of the least noise that 8 bits add at the reading layers, computed from per-channel histograms of a few samples. Left alone: graph outputs,
+tensors with a reader that cannot compensate, gains that are too small. The report says for every tensor what was done or why not.`,
 	Phase:     passes.Precision,
-	Needs:     []string{"cleanup"},
+	Needs:     []string{"opset", "cleanup"},
 	NeedsData: true,
 }, Options{Mode: Auto}, run)
 
 func run(ctx context.Context, env *passes.Env, o Options) error {
-	if o.Mode == Off || env.Calib == nil {
+	if o.Mode == Off || env.Calib == nil || env.Model.Opset("") < leastOpset {
 		return nil
 	}
 	e := &equalizer{env: env, opt: o, profile: env.Target}

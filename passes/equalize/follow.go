@@ -29,14 +29,14 @@ func (c *class) up(v *graph.Value, axis int) {
 		}
 		c.fail("a Transpose of unknown rank computes it")
 	case isLinear(n):
-		if !producesChannels(n, axis, rank) {
+		if !c.producesChannels(n, axis, rank) {
 			c.fail("the weights of the " + n.Op() + " that computes it cannot take up factors")
 			return
 		}
 		c.edit(edit{node: n, kind: editOutputs, divide: true})
-	case n.Is("BatchNormalization") && constantNorm(n) && axis == 1:
+	case n.Is("BatchNormalization") && c.constantNorm(n) && axis == 1:
 		c.edit(edit{node: n, kind: editNorm, divide: true})
-	case n.Is("LayerNormalization") && constantNorm(n) && axis == rank-1 && lastAxisNorm(n, rank) && onlyFirst(n):
+	case n.Is("LayerNormalization") && c.constantNorm(n) && axis == rank-1 && lastAxisNorm(n, rank) && onlyFirst(n):
 		c.edit(edit{node: n, kind: editNorm, divide: true})
 	case n.Is("Add", "Sub"):
 		c.addition(n, axis, rank)
@@ -83,7 +83,7 @@ func (c *class) down(u graph.Use, axis int) {
 			return
 		}
 		c.edit(edit{node: n, kind: editInputs})
-	case u.Index == 0 && n.Is("BatchNormalization") && constantNorm(n) && axis == 1:
+	case u.Index == 0 && n.Is("BatchNormalization") && c.constantNorm(n) && axis == 1:
 		c.edit(edit{node: n, kind: editNormIn})
 	case n.Is("Add", "Sub"):
 		c.addition(n, axis, rankOf(n.Out(0)))
@@ -168,12 +168,12 @@ func constantOperand(n *graph.Node) int {
 func isLinear(n *graph.Node) bool { return n.Is("Conv", "ConvTranspose", "Gemm", "MatMul") }
 
 // producesChannels says whether weights and bias of a layer can be divided by output channel along the axis of its output.
-func producesChannels(n *graph.Node, axis, rank int) bool {
+func (c *class) producesChannels(n *graph.Node, axis, rank int) bool {
 	if floatWeights(n.In(1)) == nil || n.In(0) == nil || n.In(0).Const() != nil {
 		return false
 	}
 	l, ok := inputLayout(n)
-	if !ok || n.Is("MatMul") && axis != rank-1 || !n.Is("MatMul") && axis != 1 {
+	if !ok || l.outputs != c.channels || n.Is("MatMul") && axis != rank-1 || !n.Is("MatMul") && axis != 1 {
 		return false
 	}
 	b := n.In(2)
@@ -198,8 +198,10 @@ func commutes(n *graph.Node, axis int) bool {
 	switch {
 	case n.NumOut() > 1 && !onlyFirst(n):
 		return false
-	case n.Is("Relu", "LeakyRelu", "Identity", "Dropout"):
-		return n.Int("training_mode", 0) == 0
+	case n.Is("Relu", "LeakyRelu", "Identity"):
+		return true
+	case n.Is("Dropout"):
+		return n.In(2) == nil
 	case n.Is("PRelu"):
 		return n.In(1) != nil && n.In(1).Const() != nil
 	case n.Is(spatial...):
@@ -256,10 +258,14 @@ func scalar(v *graph.Value) (float64, bool) {
 	return float64(f[0]), true
 }
 
-// constantNorm says whether the parameters of a normalization are float32 constants and it does not train.
-func constantNorm(n *graph.Node) bool {
+// constantNorm says whether the parameters of a normalization are float32 constants, one number for each channel, and it does not train.
+func (c *class) constantNorm(n *graph.Node) bool {
 	return n.Int("training_mode", 0) == 0 && !slices.ContainsFunc(n.Ins()[1:], func(v *graph.Value) bool {
-		return v == nil || v.Const() == nil || v.Const().Type != onnx.Float
+		if v == nil || v.Const() == nil || v.Const().Type != onnx.Float {
+			return true
+		}
+		count, err := v.Const().NumElements()
+		return err != nil || count != int64(c.channels)
 	})
 }
 

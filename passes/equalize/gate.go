@@ -64,9 +64,14 @@ func onlyComputed(n *graph.Node) *graph.Value {
 // gate joins y of a product y * f(y) to the class.
 func (c *class) gate(n *graph.Node, axis int) {
 	f := gateOf(n)
+	y := onlyComputed(f)
+	if rankOf(y) != rankOf(n.Out(0)) {
+		c.fail("a gate broadcasts it")
+		return
+	}
 	c.nodes[n], c.nodes[f] = true, true
 	c.gates = append(c.gates, f)
-	c.visit(onlyComputed(f), axis)
+	c.visit(y, axis)
 }
 
 // openGates multiplies what every f reads by the factors.

@@ -15,7 +15,7 @@ func (e *equalizer) report() {
 		}
 		switch {
 		case c.factors == nil:
-		case c.insert || len(c.gates) > 0:
+		case c.node():
 			inserted++
 		default:
 			folded++

@@ -208,11 +208,14 @@ func (n network) whole(t *testing.T, path string) {
 	}
 }
 
-// kinds counts the regions that hold no layers.
+// kinds counts the regions that hold no layers. Activations count together: one with factors for each channel has no name of its own.
 func kinds(m *graph.Model) map[region.Kind]int {
 	out := map[region.Kind]int{}
 	for _, r := range region.Find(m.Main).All() {
-		if r.Kind.Normalises() || r.Kind.Elementwise() {
+		switch {
+		case r.Kind.Elementwise():
+			out[region.Activation]++
+		case r.Kind.Normalises():
 			out[r.Kind]++
 		}
 	}
