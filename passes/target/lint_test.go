@@ -111,6 +111,8 @@ var violations = []struct {
 	{"openvino", "O06", 22, "", "", "", "y = Relu (x)\n"},
 	{"openvino", "O07", 13, "", "", "float[0] none = {}", "y = Concat <axis = 0> (x, none)\n"},
 	{"openvino", "O09", 13, "", "", "", "y = com.microsoft.Gelu (x)\n"},
+	{"openvino", "O10", 13, "float[N, 4, M] x, bool k", "float y", "int64[1] last = {-1}", squeezed("")},
+	{"portable", "P07", 13, "float[N, 4, M] x, bool k", "float y", "int64[1] last = {-1}", squeezed("")},
 	{"openvino", "O20", 13, "", "", "", pairI8 + weightDQ + conv},
 	{"openvino", "O21", 13, "float[1, 8, 8, 8] x", "", "int64[8] pads = {0, 4, 0, 0, 0, 4, 0, 0}", pairU9 + "p = Pad (xd, pads)\n" + weightDQ + "y = Conv <pads = [1, 1, 1, 1]> (p, w, b)\n"},
 	{"openvino", "O22", 13, "float[4, 16, 8] x", "float[4, 16] y", "float[16] one = fill(1)", "m = ReduceMean <axes = [2], keepdims = 0> (x)\nmq = QuantizeLinear (m, s, u0)\nmd = DequantizeLinear (mq, s, u0)\ny = BatchNormalization (md, one, one, one, one)\n"},
@@ -274,6 +276,47 @@ func TestLintOfBrokenNodes(t *testing.T) {
 					p.Lint(g)
 				}
 			}
+		}
+	}
+}
+
+// A pair that breaks a rule is one finding; a second pair is another.
+func TestPairsAreCountedOnce(t *testing.T) {
+	count := func(nodes, rule string) (n int) {
+		for _, f := range Lookup("tensorrt").Lint(small(t, 13, "", "", "", nodes)) {
+			if f.Rule == rule {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(pairU9+weightDQ+conv, "T20"); n != 1 {
+		t.Errorf("%d findings for one uint8 pair", n)
+	}
+	two := pairU9 + "yq = QuantizeLinear (xd, s, u0)\nyd = DequantizeLinear (yq, s, u0)\ny = Relu (yd)\n"
+	if n := count(two, "T20"); n != 2 {
+		t.Errorf("%d findings for two uint8 pairs", n)
+	}
+	half := "xq = QuantizeLinear (x, s, i0)\nxd = DequantizeLinear (xq, s)\n" + weightDQ + conv
+	if n := count(half, "T21"); n != 1 {
+		t.Errorf("%d findings for a DequantizeLinear alone at fault", n)
+	}
+}
+
+// squeezed drops the last dimension of x when cond holds.
+func squeezed(cond string) string {
+	return cond + "v = If (k) <then_branch = a () => (float[N, 4] p) { p = Squeeze (x, last) }, else_branch = b () => (float[N, 4, M] q) { q = Identity (x) }>\ny = Relu (v)\n"
+}
+
+const sizeIsOne = "sh = Shape (x)\nsz = Gather (sh, last)\nk = Equal (sz, one)\n"
+
+// The branches may differ in rank where the sizes of the inputs decide which one runs.
+func TestDecidedBranches(t *testing.T) {
+	consts := "int64[1] last = {-1}, int64[1] one = {1}"
+	for x, want := range map[string]bool{"float[N, 4, M] x": true, "float[2, 4, M] x": true, "float[2, 4, 1] x": false, "float[2, 4, 3] x": false, "float[N, 4, 1] x": false} {
+		found := Lookup("openvino").Lint(small(t, 13, x, "float y", consts, squeezed(sizeIsOne)))
+		if got := slices.ContainsFunc(found, func(f Finding) bool { return f.Rule == "O10" }); got != want {
+			t.Errorf("%s: found %v, want %v", x, got, want)
 		}
 	}
 }

@@ -23,6 +23,7 @@ func openvinoLoadRules() []Rule {
 		{"O05", "OP5005", Error, "blocked DequantizeLinear: static data of rank 2, axis 0, dimension divisible by block_size", "store the weight as [K, N] with blocks along axis 0", srcOV, eachOp(checkBlocked, "DequantizeLinear")},
 		{"O06", "OP5006", Advice, "opset at most 21: newer operators fall back to the nearest older known version", "write opset 21 or lower", srcOVOps, checkOpsetAdvice},
 		{"O07", "OP5007", Silent, "no initializer with dims [0]: it is read as a scalar", "leave the input empty instead", srcOV, eachConst(checkEmpty)},
+		{"O10", "OP5010", Error, "the branches of an If give each output the same number of dimensions, unless its condition follows from fixed sizes: the plugin has no If of unknown rank", "export with fixed input sizes, or without the If", srcOVM, eachOp(checkBranchRanks, "If")},
 		{"O08", "", Advice, "no tensor segments; external data aligned to 4 KiB (the writer guarantees it)", "", srcOV, nil},
 		{"O09", "OP5009", Advice, "com.microsoft operators have community importers only", "export with ai.onnx operators", srcOVOps, eachNode(checkMicrosoft)},
 	}
@@ -36,7 +37,7 @@ func openvinoKernelRules() []Rule {
 		{"O23", "OP5023", Error, "no asymmetric pair on a Concat of a single token with others before a MatMul: it does not compile", hintOVPair, srcOVM, eachOp(checkTokenConcat, "Concat")},
 		{"O24", "OP5024", Slow, "one DequantizeLinear for each QuantizeLinear, or the pair is not fused", "share the DequantizeLinear", srcOVPlug, eachOp(checkSingleDequantize, "QuantizeLinear")},
 		{"O25", "OP5025", Slow, "QuantizeLinear and its DequantizeLinear have the same scale and zero point", "use the same initializers", srcOVPlug, eachOp(checkSameParameters, "DequantizeLinear")},
-		{"O26", "OP5026", Slow, "8-bit activations: 16-bit pairs stay float", "use 8-bit integers", srcOVPlug, eachOp(checkWidePair, qdq...)},
+		{"O26", "OP5026", Slow, "8-bit activations: 16-bit pairs stay float", "use 8-bit integers", srcOVPlug, eachPair(checkWidePair)},
 		{"O27", "OP5027", Slow, "activation and weight of ConvTranspose are symmetric: a zero point that is not in the middle keeps it in float", "use zero point 128 for this tensor", srcOVPlug, eachOp(checkTransposeSymmetric, "ConvTranspose")},
 		{"O28", "OP5028", Slow, "one scale per channel on an activation only before a depthwise convolution", "use one scale for the tensor", srcOVPlug + "; " + srcNNCF, eachOp(checkPerChannelBeforeDense, "Conv", "ConvTranspose", "MatMul", "Gemm")},
 		{"O29", "OP5029", Slow, "weights are int8 and symmetric: others cost a correction term or stay float", "quantize the weights symmetrically", srcOVPlug + "; " + srcNNCF, eachOp(checkWeightSymmetric, linear...)},

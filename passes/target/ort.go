@@ -31,6 +31,7 @@ func portableRules() []Rule {
 		{"P02", "OP5302", Error, "opset 7 to 17", "write opset 17 or lower", srcTRTOp + "; " + srcOVOps, checkOpset},
 		{"P03", "OP5303", Advice, "no com.microsoft operators", "export with ai.onnx operators", srcOVOps, eachNode(checkMicrosoft)},
 		{"P04", "OP5304", Error, "no operator that TensorRT refuses", "replace the operator", srcTRTOp, checkForbidden},
+		{"P07", "OP5307", Error, "the branches of an If give each output the same number of dimensions, unless its condition follows from fixed sizes: OpenVINO has no If of unknown rank", "export with fixed input sizes, or without the If", srcOVM, eachOp(checkBranchRanks, "If")},
 		{"P06", "", Advice, "int8 activations lose several dB in detectors with SiLU, in OpenVINO more than elsewhere: where the runtime is known, its own target is better", "", srcOVM, nil},
 		{"P05", "OP5305", Silent, "no int8 activations that meet in a Concat or Split before a convolution: OpenVINO computes them wrongly", "place the pair after the Concat", srcOVM, eachOp(checkSignedConcat, "Concat", "Split")},
 	}
@@ -40,9 +41,9 @@ func portableRules() []Rule {
 // commonRules hold for every runtime because ONNX itself demands them.
 func commonRules() []Rule {
 	return []Rule{
-		{"C01", "OP5311", Error, "opset of Q/DQ: 10, with axis 13, float16 data 19, float8 19, 16-bit, 4-bit integers and block_size 21", "raise the opset", srcONNX, eachOp(checkPairOpset, qdq...)},
-		{"C02", "OP5312", Error, "zero point and quantized data have one type, and the zero point has the scale's shape", "fix the zero point", srcONNX, eachOp(checkZeroPointShape, qdq...)},
-		{"C03", "OP5313", Error, "scales are finite and above 0", "recompute the scale", srcONNX, eachOp(checkScaleFinite, qdq...)},
+		{"C01", "OP5311", Error, "opset of Q/DQ: 10, with axis 13, float16 data 19, float8 19, 16-bit, 4-bit integers and block_size 21", "raise the opset", srcONNX, eachPair(checkPairOpset)},
+		{"C02", "OP5312", Error, "zero point and quantized data have one type, and the zero point has the scale's shape", "fix the zero point", srcONNX, eachPair(checkZeroPointShape)},
+		{"C03", "OP5313", Error, "scales are finite and above 0", "recompute the scale", srcONNX, eachPair(checkScaleFinite)},
 		{"C04", "OP5314", Advice, "no initializer without a reader", "run the cleanup passes", "ONNX checker; " + srcTRT, checkUnusedInit},
 	}
 }
