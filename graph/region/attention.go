@@ -5,7 +5,7 @@ import "github.com/onnxpass/onnxpass/graph"
 // fusedAttentions are the operators that hold a whole attention.
 var fusedAttentions = []string{"Attention", "MultiHeadAttention", "GroupQueryAttention", "QAttention", "PackedAttention"}
 
-// softmaxes finds Softmax operators and exp(x) / sum(exp(x)), with or without the maximum taken off.
+// softmaxes finds Softmax operators, exp(x) / sum(exp(x)) and x - log(sum(exp(x))), with or without the maximum taken off.
 func (f *finder) softmaxes() {
 	for n := range f.graph.Nodes() {
 		if n.Out(0) == nil || n.In(0) == nil {
@@ -14,19 +14,27 @@ func (f *finder) softmaxes() {
 		switch {
 		case n.Is("Softmax", "LogSoftmax"):
 			f.add(&Region{Kind: Softmax, Form: "fused", In: n.In(0), Out: n.Out(0)}, map[*graph.Node]bool{n: true})
-		case n.Is("Div") && n.In(1) != nil:
-			f.softmax(n)
+		case n.Is("Div"):
+			f.softmax(n, def(n.In(0)), def(n.In(1)), nil)
+		case n.Is("Sub"):
+			if log := def(n.In(1)); log != nil && log.Is("Log") {
+				if sum := def(log.In(0)); sum != nil && def(sum.In(0)) != nil && def(sum.In(0)).In(0) == n.In(0) {
+					f.softmax(n, def(sum.In(0)), sum, log)
+				}
+			}
 		}
 	}
 }
 
-// softmax adds the region that ends in n, when n divides exponentials by their sum.
-func (f *finder) softmax(n *graph.Node) {
-	e, s := def(n.In(0)), def(n.In(1))
+// softmax adds the region that ends in n, when e is an exponential and s its sum.
+func (f *finder) softmax(n, e, s, log *graph.Node) {
 	if e == nil || s == nil || !e.Is("Exp") || !s.Is("ReduceSum") || s.In(0) != e.Out(0) || e.In(0) == nil {
 		return
 	}
 	nodes, in := map[*graph.Node]bool{n: true, e: true, s: true}, e.In(0)
+	if log != nil {
+		nodes[log] = true
+	}
 	if d := def(in); d != nil && d.Is("Sub") && d.In(0) != nil && d.In(1) != nil {
 		if m := def(d.In(1)); m != nil && m.Is("ReduceMax") && m.In(0) == d.In(0) {
 			nodes[d], nodes[m], in = true, true, d.In(0)

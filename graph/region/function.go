@@ -78,6 +78,7 @@ var twoOperands = map[string]func(a, b float64) float64{
 	"Pow": math.Pow,
 	"Max": func(a, b float64) float64 { return max(a, b) },
 	"Min": func(a, b float64) float64 { return min(a, b) },
+	"Sum": func(a, b float64) float64 { return a + b },
 }
 
 // plain are functions without attributes.

@@ -80,8 +80,8 @@ func meanOfSquares(v *graph.Value) (Kind, *graph.Value) {
 			return centred(n, averaged || n.Is("ReduceMean"))
 		case n.Is("Sub") && len(distinct(n)) == 2: // mean of squares minus square of the mean
 			if m := def(through(n.In(0))); m != nil && isMean(m) {
-				if _, x := squared(m.In(0)); x != nil && meanOf(root(n.In(1))) == x {
-					return spread(m), x
+				if _, x := squared(m.In(0)); x != nil && meanOf(root(n.In(1))) == through(x) {
+					return spread(m), through(x)
 				}
 			}
 			return "", nil

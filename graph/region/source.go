@@ -13,7 +13,7 @@ var (
 		"Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Swish",
 		"Softsign", "ThresholdedRelu", "Gelu", "Mish", "Erf", "Exp", "Log", "Neg", "Abs", "Sqrt", "Reciprocal", "Identity", "Dropout", "Cast",
 	}
-	binary = []string{"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu"}
+	binary = []string{"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Sum"}
 )
 
 // reach bounds how far walks along a graph go: written-out activations and
