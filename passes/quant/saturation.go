@@ -90,6 +90,8 @@ func (p Params) byte(x float64) int32 {
 
 // saturation is what was found in the weight of one layer.
 type saturation struct {
+	pack            packing
+	limits          codeLimits
 	channels, risky int     // output channels, and those that can saturate
 	growth          float64 // the largest factor by which a scale grew
 }
@@ -97,8 +99,6 @@ type saturation struct {
 // guardSaturation counts the output channels whose sums of two products can
 // leave 16 bits, as they do on x86 CPUs without VNNI, and where the option asks
 // for it gives those, and no others, scales that are as much larger as they need.
-// It reads the codes as they are stored, so it belongs behind everything that
-// changes codes; what it enlarged stays within limits when it runs again.
 func (p *planner) guardSaturation(ctx context.Context) error {
 	if !p.profile.Quant.PairSums || p.env.Calib == nil {
 		return nil
@@ -107,24 +107,42 @@ func (p *planner) guardSaturation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, l := range p.layers {
+		if !l.int8() || l.weight == nil || p.weightOf(l) == nil {
+			continue
+		}
+		if pack, ok := packingOf(l.node, l.weight.Const().Dims); ok {
+			l.saturation = &saturation{pack: pack, limits: p.inputLimits(l, pack, table), growth: 1}
+		}
+	}
+	if err := p.guardCodes(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// guardCodes counts and repairs by the codes as they are now. What changes
+// codes after guardSaturation calls it again, before they are stored: rounding
+// that spreads its error may have made one larger.
+func (p *planner) guardCodes() error {
 	groups := p.readersOfWeights()
 	errs := make([]error, len(groups))
 	p.each(len(groups), func(i int) {
 		for _, l := range groups[i] {
-			if errs[i] == nil && ctx.Err() == nil {
-				errs[i] = p.guard(l, table)
+			if errs[i] == nil {
+				errs[i] = p.guard(l)
 			}
 		}
 	})
-	return errors.Join(append(errs, ctx.Err())...)
+	return errors.Join(errs...)
 }
 
-// readersOfWeights are the 8-bit layers by the stored weight that they read.
+// readersOfWeights are the guarded layers by the stored weight that they read.
 func (p *planner) readersOfWeights() [][]*layer {
 	var out [][]*layer
 	index := map[weightKey]int{}
 	for _, l := range p.layers {
-		if !l.int8() || l.weight == nil || p.weightOf(l) == nil {
+		if l.saturation == nil || !l.int8() {
 			continue
 		}
 		i, ok := index[p.key(l)]
@@ -139,28 +157,29 @@ func (p *planner) readersOfWeights() [][]*layer {
 }
 
 // guard looks at one layer, and repairs its weight where that is asked for.
-func (p *planner) guard(l *layer, table *calib.Table) error {
-	w := p.weightOf(l)
-	pack, ok := packingOf(l.node, l.weight.Const().Dims)
-	if !ok {
-		return nil
-	}
-	limits := p.inputLimits(l, pack, table)
-	ratios, err := w.overflow(pack, limits)
+func (p *planner) guard(l *layer) error {
+	w, s := p.weightOf(l), l.saturation
+	ratios, err := w.overflow(s.pack, s.limits)
 	if err != nil {
 		return err
 	}
-	l.saturation = &saturation{channels: len(ratios), growth: 1}
-	for _, r := range ratios {
-		if r > 1 {
-			l.saturation.risky++
-		}
-	}
-	if p.opt.ISA != ISAAVX2 || l.saturation.risky == 0 {
+	s.channels, s.risky = len(ratios), max(s.risky, above(ratios, 1))
+	if p.opt.ISA != ISAAVX2 || above(ratios, 1) == 0 {
 		return nil
 	}
-	l.saturation.growth, err = w.shrink(pack, limits)
+	growth, err := w.shrink(s.pack, s.limits)
+	s.growth *= growth
 	return err
+}
+
+// above is how many numbers exceed the limit.
+func above(list []float64, limit float64) (n int) {
+	for _, x := range list {
+		if x > limit {
+			n++
+		}
+	}
+	return n
 }
 
 // inputLimits are the limits of what the layer reads, for all channels alike

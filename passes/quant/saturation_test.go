@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -8,8 +9,11 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/passes"
+	"github.com/onnxpass/onnxpass/passes/target"
 )
 
 // maddubs is VPMADDUBSW on one lane: products of unsigned and signed bytes, added in pairs with saturation in 16 bits.
@@ -190,5 +194,35 @@ func TestByteOfSignedCodes(t *testing.T) {
 	p := Params{Elem: onnx.Int8, Scale: []float32{0.5}, Zero: []int32{0}}
 	if a, b := p.byte(-1000), p.byte(1); a != 0 || b != 130 {
 		t.Errorf("%d, %d", a, b)
+	}
+}
+
+// Guarding codes that are within limits changes nothing; codes that grew since are brought back.
+func TestGuardAgain(t *testing.T) {
+	m := model(t, plainConv)
+	rt := runtime(t)
+	p, err := newPlanner(&passes.Env{Model: m, Target: target.Lookup("openvino"), Runner: rt,
+		Calib: &calib.Calibration{Runner: rt, Samples: samples(m, 8), Threads: 1}}, Options{Range: MinMax, ISA: ISAAVX2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.plan(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w := p.weightOf(p.layers[0])
+	start := slices.Clone(w.scale)
+	if err := p.guardSaturation(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	first := slices.Clone(w.scale)
+	if slices.Equal(start, first) {
+		t.Fatal("nothing to repair")
+	}
+	if err := p.guardCodes(); err != nil || !slices.Equal(first, w.scale) {
+		t.Errorf("a second look changes scales: %v", err)
+	}
+	copy(w.scale, start)
+	if err := p.guardCodes(); err != nil || !slices.Equal(first, w.scale) {
+		t.Errorf("codes that grew are not brought back: %v", err)
 	}
 }
