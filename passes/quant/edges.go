@@ -33,6 +33,7 @@ func (p *planner) noteEdges(ctx context.Context) error {
 		}
 	}
 	p.noteTensors(table)
+	p.countDead(table)
 	p.noteUnreached()
 	p.noteBranches(table)
 	return nil
@@ -96,6 +97,23 @@ func (p *planner) noteTensors(table *calib.Table) {
 	if len(broken) > 0 {
 		p.env.Note("OP8064", "quantized tensors are not finite on all samples", "tensors", some(broken)).
 			Hinted("8-bit codes have neither NaN nor infinity: those elements become zero or the end of the range; see whether the original is right on these samples")
+	}
+}
+
+// countDead counts channels, along which layers sum, that are zero on all samples.
+// They cost nothing in 8 bits, as the range is the tensor's; many of them hint at samples of one kind, or at work for pruning.
+func (p *planner) countDead(table *calib.Table) {
+	for _, t := range p.tensors {
+		s := table.Stats(t.value.Name())
+		if t.repeat || s == nil || s.Channels == nil {
+			continue
+		}
+		for c, n := range s.Channels.Count {
+			p.channels++
+			if n > 0 && s.Channels.Min[c] == 0 && s.Channels.Max[c] == 0 {
+				p.dead++
+			}
+		}
 	}
 }
 

@@ -294,3 +294,31 @@ func TestHalfQuantized(t *testing.T) {
 		t.Errorf("%v", why)
 	}
 }
+
+// Channels that no sample activates are counted; when an input does, they come through.
+func TestDeadChannels(t *testing.T) {
+	src := head + `main (float[1, 3, 8, 8] x) => (float[1, 8, 8, 8] y) <float[8, 3, 1, 1] w = random(1), float[8] b = {0, -9, 0, -9, 0, -9, 0, 0}, float[8, 8, 1, 1] u = random(2)> {
+ [a] c = Conv (x, w, b)
+ r = Relu (c)
+ [b] d = Conv (r, u)
+ y = Sigmoid (d) }`
+	for _, name := range []string{"openvino", "ort"} {
+		m, r, c := edge(t, src, name, 70, wave)
+		found := ""
+		for _, f := range r.Facts {
+			if strings.HasPrefix(f.Name, "channels that are zero") {
+				found = f.Value
+			}
+		}
+		if found != "3 of 11" || c.All.SQNR < 30 {
+			t.Errorf("%s: %q, SQNR %.1f", name, found, c.All.SQNR)
+		}
+		p, _ := encode(t, m)
+		ref, _ := encode(t, model(t, src))
+		far := filled(m, 3, func(s, i int) float32 { return 10 * wave(s, i) })
+		d, err := calib.Compare(context.Background(), runtime(t), ref, p, far, calib.CompareOptions{Threads: 1})
+		if err != nil || d.All.Broken > 0 {
+			t.Errorf("%s: %v, %+v", name, err, d)
+		}
+	}
+}

@@ -29,16 +29,17 @@ type planner struct {
 	depth   map[*graph.Node]int
 	regions *region.Map // of the main graph
 
-	wanted  map[graph.Use]bool
-	wants   []graph.Use
-	tensors []*tensor
-	byValue map[*graph.Value]*tensor
-	joins   []concatJoin
-	own     map[*graph.Value]bool   // Concat outputs whose inputs do not share a scale
-	given   map[graph.Use][]*tensor // the tensors that serve a wanted use
-	paths   *paths
-	ifs     []*graph.Node        // see branching
-	avoid   map[*graph.Node]bool // additions and Concats that stay float
+	wanted         map[graph.Use]bool
+	wants          []graph.Use
+	tensors        []*tensor
+	byValue        map[*graph.Value]*tensor
+	joins          []concatJoin
+	own            map[*graph.Value]bool   // Concat outputs whose inputs do not share a scale
+	given          map[graph.Use][]*tensor // the tensors that serve a wanted use
+	paths          *paths
+	dead, channels int                  // channels of layer inputs: zero on all samples, and all of them
+	ifs            []*graph.Node        // see branching
+	avoid          map[*graph.Node]bool // additions and Concats that stay float
 
 	recurrent []*recurrence
 	constants []*constant // of float arithmetic, in graph order

@@ -48,6 +48,9 @@ func (p *planner) report() {
 		r.Fact("INT8 share of Conv, Gemm and MatMul MACs", "%.1f %%", math.Floor(1000*int8MACs/allMACs)/10)
 	}
 	p.reportSaturation(r)
+	if p.dead > 0 {
+		r.Fact("channels that are zero on all samples", "%d of %d", p.dead, p.channels)
+	}
 	r.Fact("quantized tensors", "%d", len(p.tensors))
 	corrected := 0
 	for _, l := range p.layers {
