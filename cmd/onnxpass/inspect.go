@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/region"
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/target"
 )
@@ -33,6 +36,7 @@ type inspection struct {
 	Domains    map[string]int64  `json:"opset_imports"`
 	Bill       passes.Bill       `json:"bill"`
 	Ops        []opCount         `json:"ops"`
+	Regions    []kindCount       `json:"regions"`
 	Quantized  bool              `json:"quantized"`
 	Targets    []readiness       `json:"targets"`
 	Provenance map[string]string `json:"provenance"`
@@ -41,6 +45,12 @@ type inspection struct {
 type opCount struct {
 	Op    string `json:"op"`
 	Count int    `json:"count"`
+}
+
+// kindCount is how often the model holds a LayerNorm, a SiLU and so on, fused or written out.
+type kindCount struct {
+	Kind  region.Kind `json:"kind"`
+	Count int         `json:"count"`
 }
 
 // readiness is what one target's rules say.
@@ -106,12 +116,27 @@ func (a *app) inspectOne(in input, shapes map[string][]int64, sizes map[string]i
 	}
 	d.Bill = passes.Measure(g, shapes, sizes)
 	d.Bill.FileBytes = d.Input.Bytes
-	d.Ops = operators(g)
+	d.Ops, d.Regions = operators(g), regions(g)
 	d.Quantized = d.Bill.Dequantize > 0 || d.Bill.Int8Pct > 0
 	for _, name := range target.Names() {
 		d.Targets = append(d.Targets, ready(target.Lookup(name), g))
 	}
 	return d, nil
+}
+
+// regions counts groups of nodes that belong together, by name of the kind.
+func regions(g *graph.Model) []kindCount {
+	counts := map[region.Kind]int{}
+	for sub := range g.Graphs() {
+		for _, r := range region.Find(sub).All() {
+			counts[r.Kind]++
+		}
+	}
+	out := []kindCount{}
+	for _, k := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, kindCount{k, counts[k]})
+	}
+	return out
 }
 
 // operators counts the operator types, most frequent first.
@@ -176,6 +201,13 @@ func (a *app) printInspection(d *inspection) {
 		ops = append(ops, fmt.Sprintf("%s %d", o.Op, o.Count))
 	}
 	s.line("nodes", "%d: %s", d.Bill.Nodes, wrap(ops, ", ", 66))
+	var groups []string
+	for _, r := range d.Regions {
+		groups = append(groups, fmt.Sprintf("%d %s", r.Count, r.Kind))
+	}
+	if len(groups) > 0 {
+		s.line("", "among them %s", wrap(groups, ", ", 60))
+	}
 	if d.Quantized {
 		s.line("", "already quantized: %d QuantizeLinear, %d DequantizeLinear", d.Bill.Quantize, d.Bill.Dequantize)
 	}
