@@ -34,6 +34,7 @@ func (w *work) prove(ctx context.Context, m *onnx.Model) error {
 		return err
 	}
 	w.Gates.numbers(&w.judge, w.result.Verify)
+	w.blame()
 	w.peerGate()
 	w.result.Gates = w.judge.results
 	if err := w.judge.err(); err != nil || !w.Werror || len(w.result.Notes) == 0 {

@@ -53,6 +53,19 @@ func NewSelector(s Selection) (*Selector, error) {
 	return &out, nil
 }
 
+// ExcludeFlags writes the names of nodes as arguments of the command line that
+// leave exactly these alone, for a POSIX shell.
+func ExcludeFlags(names []string) []string {
+	var out []string
+	for _, name := range names {
+		if strings.ContainsAny(name, "*?") || strings.HasPrefix(name, "re:") {
+			name = "re:^" + regexp.QuoteMeta(name) + "$"
+		}
+		out = append(out, "--exclude '"+strings.ReplaceAll(name, "'", `'\''`)+"'")
+	}
+	return out
+}
+
 func compile(text string) (func(string) bool, error) {
 	if expr, ok := strings.CutPrefix(text, "re:"); ok {
 		re, err := regexp.Compile(expr)

@@ -2,6 +2,8 @@ package probe
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -12,8 +14,9 @@ import (
 type Layer struct {
 	Name   string // as users know the node: its name, or that of its first output
 	Op     string
-	Output string // its first output, equal in both models
+	Output string // its first output that is there, equal in both models
 
+	dynamic string // an operator of ONNX Runtime that takes the layer's place, "" when there is none
 	changes []change
 }
 
@@ -25,11 +28,13 @@ type change struct {
 	links []link       // and goes, like anything else, through these
 }
 
-// link is one QuantizeLinear or DequantizeLinear with constant parameters.
+// link is one QuantizeLinear or DequantizeLinear with constant parameters. On
+// the way from the codes of a constant it may be another operator as well.
 type link struct {
 	op     string
 	attrs  []*onnx.Attribute
-	params []*onnx.Tensor // scale, and zero point where there is one
+	params []*onnx.Tensor // the inputs but the one that the link goes through
+	at     int            // the position of that one
 }
 
 // Layers lists, in graph order, the nodes of the main graph that read
@@ -60,32 +65,56 @@ type finder struct {
 	layers map[*graph.Node]*Layer // by node of the quantized model
 }
 
+// products are operators that are layers when an operand is quantized.
+var products = []string{"Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "LSTM", "GRU", "RNN", "Gather"}
+
 // layer is the layer that n is; nil when it is none.
 func (f *finder) layer(n *graph.Node) *Layer {
-	if !n.Is("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "LSTM", "GRU", "RNN", "Gather") || n.Out(0) == nil {
+	i := firstOutput(n)
+	if i < 0 {
 		return nil
 	}
-	was := f.counterpart(n)
+	dynamic := n.Domain() == microsoft && strings.HasPrefix(n.Op(), dynamicPrefix)
+	if !dynamic && !n.Is(products...) {
+		return nil
+	}
+	was := f.counterpart(n, i)
 	if was == nil {
 		return nil
 	}
-	l := &Layer{Name: nodeName(n), Op: n.Op(), Output: n.Out(0).Name()}
+	l := &Layer{Name: nodeName(n), Op: was.Op(), Output: n.Out(i).Name()}
+	if dynamic {
+		l.dynamic = n.Op()
+	}
 	for i, v := range n.Ins() {
 		if links, data := quantizers(v); len(links) > 0 {
 			l.changes = append(l.changes, change{l.Output, i, data, links})
 		}
 	}
-	if len(l.changes) == 0 {
+	if len(l.changes) == 0 && !dynamic {
 		return nil
 	}
 	f.addBias(l, n, was)
 	return l
 }
 
-// counterpart is the node of the float model that computes what n does; nil when there is none.
-func (f *finder) counterpart(n *graph.Node) *graph.Node {
-	v := f.float.Local(n.Out(0).Name())
-	if v == nil || v.Def() == nil || v.Def().Op() != n.Op() || v.Def().NumIn() > n.NumIn() {
+// What ONNX Runtime calls operators that quantize their activations at run time.
+const (
+	microsoft     = "com.microsoft"
+	dynamicPrefix = "DynamicQuantize"
+)
+
+func firstOutput(n *graph.Node) int {
+	return slices.IndexFunc(n.Outs(), func(v *graph.Value) bool { return v != nil })
+}
+
+// counterpart is the node of the float model that computes output i of n; nil when there is none.
+func (f *finder) counterpart(n *graph.Node, i int) *graph.Node {
+	v := f.float.Local(n.Out(i).Name())
+	if v == nil || v.Def() == nil || v.Def().NumIn() > n.NumIn() {
+		return nil
+	}
+	if op := v.Def().Op(); op != n.Op() && dynamicPrefix+op != n.Op() {
 		return nil
 	}
 	return v.Def()
@@ -101,7 +130,7 @@ func (f *finder) addBias(l *Layer, n, was *graph.Node) {
 	if uses := n.Out(0).Uses(); n.Is("MatMul") && len(uses) == 1 && uses[0].Node.Is("Add") {
 		add := uses[0].Node
 		other := add.In(1 - uses[0].Index)
-		if before := f.counterpart(add); before != nil && other != nil && other.Const() != nil && before.In(1-uses[0].Index).Const() != other.Const() {
+		if before := f.counterpart(add, 0); before != nil && other != nil && other.Const() != nil && before.In(1-uses[0].Index).Const() != other.Const() {
 			l.changes = append(l.changes, change{node: add.Out(0).Name(), input: 1 - uses[0].Index, data: other.Const()})
 		}
 	}
@@ -170,28 +199,60 @@ func quantizers(v *graph.Value) (links []link, data *onnx.Tensor) {
 	return nil, nil
 }
 
-// chain is what v went through last, first link first, and what came before.
+// stored are operators that runtimes fold when a constant goes through them.
+var stored = []string{"Cast", "Mul", "Reshape", "Transpose"}
+
+// longest is the number of links between a constant and its reader.
+const longest = 6
+
+// chain is what v went through last, first link first, and what came before:
+// pairs, and where that leads to a constant whatever restores its elements.
 func chain(v *graph.Value) (base *graph.Value, links []link) {
-	for v != nil && v.Def() != nil && isPair(v.Def()) && len(links) < 4 {
-		n := v.Def()
-		l := link{op: n.Op(), attrs: n.Attrs()}
-		for _, p := range n.Ins()[1:] {
-			if p == nil || p.Const() == nil {
-				return v, nil
-			}
+	pairs, end := 0, v
+	for v != nil && v.Def() != nil && v.Const() == nil && len(links) < longest {
+		l, next := linkOf(v.Def())
+		if next == nil || !isPair(v.Def()) && len(v.Def().Outs()) != 1 {
+			break
+		}
+		if isPair(v.Def()) && pairs == len(links) {
+			pairs, end = pairs+1, next
+		}
+		links = append(links, l)
+		v = next
+	}
+	if v == nil || v.Const() == nil {
+		v, links = end, links[:pairs]
+	}
+	slices.Reverse(links)
+	return v, links
+}
+
+// linkOf is the link that n is, and what it goes through; nil when n is none.
+func linkOf(n *graph.Node) (link, *graph.Value) {
+	if !isPair(n) && !n.Is(stored...) {
+		return link{}, nil
+	}
+	l := link{op: n.Op(), attrs: n.Attrs()}
+	if n.Is("Mul") && n.In(0) != nil && n.In(0).Const() != nil {
+		l.at = 1
+	}
+	for i, p := range n.Ins() {
+		switch {
+		case i == l.at:
+		case p == nil || p.Const() == nil:
+			return link{}, nil
+		default:
 			l.params = append(l.params, p.Const())
 		}
-		links = append([]link{l}, links...)
-		v = n.In(0)
 	}
-	return v, links
+	return l, n.In(l.at)
 }
 
 // perTensor says whether all links have one scale.
 func perTensor(links []link) bool {
 	for _, l := range links {
 		n := int64(1)
-		for _, d := range l.params[0].Dims {
+		for _, d := range l.params[0].Dims { // only pairs lead to values that are no constants
 			n *= d
 		}
 		if n != 1 {
@@ -212,7 +273,7 @@ func nodeName(n *graph.Node) string {
 	if n.Name() != "" {
 		return n.Name()
 	}
-	return n.Out(0).Name()
+	return n.Out(firstOutput(n)).Name()
 }
 
 // Apply quantizes the layer, and nothing else, in a copy of the float model or
@@ -228,6 +289,11 @@ func (l *Layer) Apply(m *graph.Model) error {
 		}
 		c.apply(v.Def())
 	}
+	if v := m.Main.Local(l.Output); l.dynamic != "" && v != nil && v.Def() != nil {
+		m.SetOpset(microsoft, 1)
+		v.Def().SetOp(l.dynamic, microsoft)
+		v.Def().DropAttr("layout")
+	}
 	return nil
 }
 
@@ -237,10 +303,11 @@ func (c change) apply(n *graph.Node) {
 		x = g.Init(c.node+"_probe", c.data)
 	}
 	for _, l := range c.links {
-		in := []*graph.Value{x}
+		var in []*graph.Value
 		for _, p := range l.params {
 			in = append(in, g.Init(c.node+"_parameter", p))
 		}
+		in = slices.Insert(in, l.at, x)
 		x = n.Before().OpN(l.op, "", c.node+"_probe", 1, l.attrs, in...).Out(0)
 	}
 	n.SetIn(c.input, x)
@@ -251,8 +318,8 @@ func (c change) apply(n *graph.Node) {
 // So one run gives the errors that many layers make for themselves.
 func (l *Layer) Branch(m *graph.Model) (*graph.Value, error) {
 	v := m.Main.Local(l.Output)
-	if v == nil || v.Def() == nil || len(v.Def().Subgraphs()) > 0 {
-		return nil, fmt.Errorf("layer %s: the model has no node without subgraphs that computes %s", l.Name, l.Output)
+	if v == nil || v.Def() == nil || l.dynamic != "" || len(v.Def().Subgraphs()) > 0 {
+		return nil, fmt.Errorf("layer %s: the model has no node to copy that computes %s", l.Name, l.Output)
 	}
 	n := v.Def()
 	twin := n.After().OpN(n.Op(), n.Domain(), l.Output+"_probe", n.NumOut(), n.Attrs(), n.Ins()...)

@@ -65,54 +65,6 @@ func (r report) write(whole any, docs []*document) error {
 	return replaceFile(r.path, append(text, '\n'))
 }
 
-// markdown writes the summary as a section with tables.
-func markdown(b *bytes.Buffer, d *document) {
-	r := d.Result
-	verdict := "passed"
-	if d.ExitCode != 0 {
-		verdict = fmt.Sprintf("failed (exit %d)", d.ExitCode)
-	}
-	fmt.Fprintf(b, "### onnxpass %s: %s %s\n\n", d.Command, cell(r.Input.Path), verdict)
-	for _, e := range d.Errors {
-		fmt.Fprintf(b, "- **%s** %s\n", e.Code, cell(e.Error()))
-	}
-	if len(d.Errors) > 0 {
-		fmt.Fprintln(b)
-	}
-	if r.After.Nodes > 0 {
-		fmt.Fprint(b, "| | before | after | change |\n|---|--:|--:|--:|\n")
-		for _, row := range comparisonRows(r.Before, r.After) {
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", row[0], row[1], row[2], row[3])
-		}
-		fmt.Fprintln(b)
-	}
-	if v := r.Verify; v != nil {
-		fmt.Fprintf(b, "%d samples in %s: SQNR %.1f dB, cosine %.4f, largest difference %.3g.\n\n", v.Samples, cell(v.Runtime), v.SQNR, v.Cosine, v.MaxAbs)
-	}
-	if len(r.Gates) > 0 {
-		fmt.Fprint(b, "| gate | limit | found | |\n|---|--:|--:|---|\n")
-		for _, g := range r.Gates {
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", cell(g.Gate), cell(g.Limit), cell(g.Found), map[bool]string{true: "pass", false: "**fail**"}[g.Pass])
-		}
-		fmt.Fprintln(b)
-	}
-	markdownFindings(b, r)
-}
-
-func markdownFindings(b *bytes.Buffer, r *passes.Result) {
-	if len(r.Findings) == 0 && len(r.Notes) == 0 {
-		return
-	}
-	fmt.Fprint(b, "| finding | where | what |\n|---|---|---|\n")
-	for _, f := range r.Findings {
-		fmt.Fprintf(b, "| %s %s | %s | %s |\n", f.Severity, f.Code, cell(f.Node+f.Value), cell(f.Message))
-	}
-	for _, n := range r.Notes {
-		fmt.Fprintf(b, "| warning %s | | %s |\n", n.Code, cell(n.Error()))
-	}
-	fmt.Fprintln(b)
-}
-
 func comparisonRows(before, after passes.Bill) [][4]string {
 	rows := [][4]string{
 		{"parameters", passes.Count(before.Params), passes.Count(after.Params), percent(float64(before.Params), float64(after.Params))},

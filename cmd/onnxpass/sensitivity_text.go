@@ -58,6 +58,10 @@ func dB(x float64) string {
 
 // exclusion is the line to add to a command that quantizes.
 func (s *sheet) exclusion(k *quant.Ranking) {
+	if len(k.Layers) == 0 {
+		s.line("goal", "nothing to rank: no layer of the main graph was quantized and measured (bodies of If and Loop run as a whole)")
+		return
+	}
 	if len(k.Exclude) == 0 {
 		s.line("goal", "%.1f dB is reached with every layer in int8", k.Goal)
 		return
@@ -68,5 +72,5 @@ func (s *sheet) exclusion(k *quant.Ranking) {
 	}
 	forecast := k.Layers[len(k.Exclude)-1].Forecast
 	s.line("goal", "%.1f dB: %s in float, %.1f %% of the MACs, forecast %s", k.Goal, count(len(k.Exclude), "layer", "layers"), macs, dB(forecast))
-	s.line("", "%s", strings.Join(quant.ExcludeFlags(k.Exclude), " "))
+	s.line("", "%s", strings.Join(passes.ExcludeFlags(k.Exclude), " "))
 }

@@ -50,44 +50,44 @@ func (s *sheet) proof(r *passes.Result) {
 	}
 }
 
-// worst names what lost most: layers by the SQNR of
-// their output where it was measured, or else tensors by that of their 8-bit codes.
+// shownWorst is how many layers or tensors the summary names.
+const shownWorst = 3
+
+// worst names what lost most: layers by the noise that they add, where it was
+// measured, or else tensors by that of their 8-bit codes.
 func (s *sheet) worst(r *passes.Result) {
-	type entry struct {
-		name string
-		db   float64
-	}
-	var layers, tensors []entry
-	for _, p := range r.Passes {
-		for _, l := range p.Layers {
-			if l.SQNR != nil {
-				layers = append(layers, entry{l.Name, *l.SQNR})
-			}
+	layers := passes.Noisiest(r.Passes, shownWorst)
+	label := "worst"
+	for _, l := range layers {
+		chain := ""
+		if l.SQNR != nil {
+			chain = fmt.Sprintf("   with the noise before it %s", dB(*l.SQNR))
 		}
-		for _, g := range p.Ranges {
-			if g.SQNR != nil {
-				tensors = append(tensors, entry{g.Tensor, *g.SQNR})
-			}
-		}
-	}
-	list, label := layers, "worst"
-	if len(list) == 0 {
-		list, label = tensors, "coarse"
-	}
-	if len(list) == 0 {
-		return
-	}
-	sort.SliceStable(list, func(i, j int) bool { return list[i].db < list[j].db })
-	for _, e := range list[:min(3, len(list))] {
-		what := ""
-		if label == "coarse" {
-			what = "   tensor, its 8-bit codes alone"
-		}
-		s.line(label, "%5.1f dB  %s%s", e.db, e.name, what)
+		s.line(label, "%9s  %s%s", dB(*l.OwnSQNR), l.Name, chain)
 		label = ""
 	}
-	if len(layers) > 0 && layers[0].name != "" {
-		s.line("", "to keep the first as it is: --exclude '%s'", layers[0].name)
+	if len(layers) > 0 {
+		s.line("", "to leave the first in float: %s", passes.ExcludeFlags([]string{layers[0].Name})[0])
+		return
+	}
+	s.coarse(r)
+}
+
+// coarse names the tensors whose codes lose most.
+func (s *sheet) coarse(r *passes.Result) {
+	var tensors []passes.Range
+	for _, p := range r.Passes {
+		for _, g := range p.Ranges {
+			if g.SQNR != nil {
+				tensors = append(tensors, g)
+			}
+		}
+	}
+	sort.SliceStable(tensors, func(i, j int) bool { return *tensors[i].SQNR < *tensors[j].SQNR })
+	label := "coarse"
+	for _, t := range tensors[:min(shownWorst, len(tensors))] {
+		s.line(label, "%9s  %s   tensor, its 8-bit codes alone", dB(*t.SQNR), t.Tensor)
+		label = ""
 	}
 }
 

@@ -4,7 +4,9 @@ package diag
 var gateCodes = []Entry{
 	{"OP4001", "the signal-to-noise ratio is below --min-sqnr", `SQNR is 10 log10(sum ref^2 / sum (ref - out)^2) in dB over the held-out samples, the original model as reference, the worst output counting. The output was not written.
 
-The ranges table of --report json estimates how coarse the 8-bit codes of each tensor are, the coarsest first in the summary; leave layers near those in float with --exclude and compare.`},
+The message names the layers that add the most noise of their own, with the --exclude flags that leave them in float. What a layer costs the outputs is another matter: onnxpass sensitivity measures it, ranks the layers and prints the flags for a goal.
+
+quant uses the same measurement to meet --min-sqnr and --min-agree by itself (quant:budget=revert, the default). If the gate fails all the same, it could not be met with max-float percent of the multiply-accumulates in float; the summary says what was reached. A larger quant:max-float lets it go on.`},
 	{"OP4002", "the cosine is below --min-cos", `The mean cosine between the outputs of the original and of the new model on the held-out samples is too low. The output was not written.`},
 	{"OP4003", "a difference is above --max-abs", `The largest absolute difference of an output on the held-out samples is above the limit. The output was not written.`},
 	{"OP4004", "too few equal predictions for --min-agree", `The share of held-out samples whose largest output element (argmax) is the same in both models is below the limit. The output was not written.`},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -350,20 +349,8 @@ func (b *budget) tell(r *passes.StepReport, t *trial) {
 		list += fmt.Sprintf(" and %d more", more)
 	}
 	r.Fact("layers returned to float", "%d, %.1f %% of the MACs: %s", len(names), 100*macs, list)
-	r.Fact("the same without the search", "%s", strings.Join(ExcludeFlags(names), " "))
+	r.Fact("the same without the search", "%s", strings.Join(passes.ExcludeFlags(names), " "))
 }
 
 // mostNamed is how many layers a fact lists.
 const mostNamed = 8
-
-// ExcludeFlags writes layers' names as arguments of the command line, for a POSIX shell.
-func ExcludeFlags(names []string) []string {
-	var out []string
-	for _, name := range names {
-		if strings.ContainsAny(name, "*?") || strings.HasPrefix(name, "re:") {
-			name = "re:^" + regexp.QuoteMeta(name) + "$"
-		}
-		out = append(out, "--exclude '"+strings.ReplaceAll(name, "'", `'\''`)+"'")
-	}
-	return out
-}

@@ -69,6 +69,17 @@ func (p *planner) findLayers() {
 	}
 }
 
+// excluded is why the user, or the search for a budget, wants n left alone; empty when nobody does.
+func (p *planner) excluded(n *graph.Node) string {
+	if ok, why := p.env.Select.Match(n); !ok {
+		return why
+	}
+	if i := firstOutput(n); i >= 0 && len(p.keep) > 0 {
+		return p.keep[n.Out(i).Name()]
+	}
+	return ""
+}
+
 func isInteger(n *graph.Node) bool {
 	for _, op := range integerOps {
 		if n.Op() == op {
@@ -81,11 +92,7 @@ func isInteger(n *graph.Node) bool {
 // judge finds the reasons against 8 bits that hold whatever the samples say.
 func (p *planner) judge(l *layer) {
 	n := l.node
-	if ok, why := p.env.Select.Match(n); !ok {
-		l.float(why)
-		return
-	}
-	if why := p.keep[n.Out(0).Name()]; why != "" {
+	if why := p.excluded(n); why != "" {
 		l.float(why)
 		return
 	}

@@ -397,7 +397,7 @@ func (p *planner) isResidual(n *graph.Node) bool {
 	if !n.Is("Add") || n.Out(0) == nil || n.In(0) == nil || n.In(1) == nil || n.In(0).Const() != nil || n.In(1).Const() != nil || n.In(0) == n.In(1) {
 		return false
 	}
-	if ok, _ := p.env.Select.Match(n); !ok || p.avoid[n] || p.keep[n.Out(0).Name()] != "" || n.In(0).Elem() != onnx.Float && n.In(0).Elem() != onnx.Undefined {
+	if p.excluded(n) != "" || p.avoid[n] || n.In(0).Elem() != onnx.Float && n.In(0).Elem() != onnx.Undefined {
 		return false
 	}
 	if p.regions.Source(n.Out(0)) != nil || len(p.regions.Of(n)) > 0 {

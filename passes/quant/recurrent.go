@@ -51,9 +51,9 @@ func (p *planner) findRecurrent() error {
 // judgeRecurrent is why a recurrent node computes in float; empty when it need not.
 func (p *planner) judgeRecurrent(r *recurrence) string {
 	n := r.node
-	ok, why := p.env.Select.Match(n)
+	why := p.excluded(n)
 	switch {
-	case !ok:
+	case why != "":
 		return why
 	case inFunction(p.model, n.Graph()):
 		return "inside a model-local function"

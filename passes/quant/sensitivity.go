@@ -2,6 +2,7 @@ package quant
 
 import (
 	"context"
+	"slices"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/calib/probe"
@@ -41,12 +42,7 @@ func (p *planner) surveyed(ctx context.Context, o probe.Options, samples int) (*
 
 // revertible says whether a layer goes back to float when its name is excluded.
 func (p *planner) revertible(l *probe.Layer) bool {
-	for _, k := range p.layers {
-		if k.reason == "" && !k.node.Removed() && k.node.Out(0).Name() == l.Output {
-			return true
-		}
-	}
-	return l.Op == "Add"
+	return slices.Contains(linear, l.Op) || slices.Contains(recurrent, l.Op) || l.Op == "Add" || l.Op == "Gather"
 }
 
 // count finds the layers' multiply-accumulates.

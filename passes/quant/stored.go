@@ -130,7 +130,7 @@ func (p *planner) keepsFloat(u graph.Use) string {
 	if u.IsReturn() {
 		return "it is an output of its graph"
 	}
-	if ok, why := p.env.Select.Match(u.Node); !ok {
+	if why := p.excluded(u.Node); why != "" {
 		return why
 	}
 	if u.Node.Meta(graph.PassKey) == passName {

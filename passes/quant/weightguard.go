@@ -16,7 +16,7 @@ func (p *planner) guardWeights() {
 		return
 	}
 	for n := range p.model.Main.Nodes() {
-		if !n.Is("Conv", "ConvTranspose", "Gemm") || n.In(0) == nil || n.In(1) == nil || !n.In(1).IsInit() || n.In(1).Elem() != onnx.Float {
+		if !n.Is("Conv", "ConvTranspose", "Gemm") || n.In(0) == nil || n.In(1) == nil || n.In(1).Const() == nil || n.In(1).Const().Type != onnx.Float {
 			continue
 		}
 		if dq := n.In(0).Def(); dq != nil && dq.Is("DequantizeLinear") && oneScale(dq.In(1)) {

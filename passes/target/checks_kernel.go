@@ -449,3 +449,14 @@ func checkSharedZeroPoint(s *scope) {
 		weights[dq.In(2)] = dq
 	}
 }
+
+// checkFloatWeight finds layers with a float weight that read a dequantized tensor of one scale.
+func checkFloatWeight(s *scope, n *graph.Node) {
+	dq, w := dequantizer(n.In(0)), constant(n.In(1))
+	if dq == nil || w == nil || w.Type != onnx.Float || dq.In(1) == nil {
+		return
+	}
+	if scale := constant(dq.In(1)); scale != nil && len(scale.Dims) == 0 || scale != nil && len(scale.Dims) == 1 && scale.Dims[0] == 1 {
+		s.at(n, "float weight behind DequantizeLinear")
+	}
+}

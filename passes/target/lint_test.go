@@ -141,6 +141,7 @@ var violations = []struct {
 	{"ort", "R08", 13, "", "", "", pairU9 + "t = Tanh (xd)\ntq = QuantizeLinear (t, s, u9)\ny = DequantizeLinear (tq, s, u9)\n"},
 	{"ort", "R09", 13, "", "", "", pairU0 + "t = MaxPool <kernel_shape = [1, 1]> (xd)\ntq = QuantizeLinear (t, s2, u0)\ny = DequantizeLinear (tq, s2, u0)\n"},
 	{"ort", "R10", 13, "", "", "", "xq = QuantizeLinear <axis = 1> (x, sc, uc)\nxd = DequantizeLinear <axis = 1> (xq, sc, uc)\nt = AveragePool <kernel_shape = [1, 1]> (xd)\ntq = QuantizeLinear (t, s, u0)\ny = DequantizeLinear (tq, s, u0)\n"},
+	{"ort", "R16", 13, "", "", "", pairU0 + "y = Conv <pads = [1, 1, 1, 1]> (xd, wf, b)\n"},
 	{"ort", "R12", 13, "float[4, 16] x", "float[4, 16] y", "int8[16, 16] gw = fill(1)", pairU0 + "w = DequantizeLinear <axis = 1> (gw, sc, ic)\ny = Gemm (xd, w, b)\n"},
 
 	{"portable", "P01", 13, "", "", "uint16[2] odd = fill(1)", "y = Relu (x)\n"},

@@ -19,6 +19,7 @@ func ortRules() []Rule {
 		{"R10", "OP5210", Error, "AveragePool and GlobalAveragePool with a pair on both sides have one scale for the tensor", "use one scale for the tensor", srcR32, eachOp(checkPoolPerChannel, "AveragePool", "GlobalAveragePool")},
 		{"R11", "", Advice, "float biases of operators with a quantized output are converted to int32 by the runtime and do not hinder fusion", "", srcORT, nil},
 		{"R12", "OP5212", Slow, "the bias of an 8-bit Gemm without a quantized output is int32 behind DequantizeLinear, or absent: with a float bias the weight is dequantized at every run", "quantize for target ort", srcR32, eachOp(checkGemmBias, "Gemm")},
+		{"R16", "OP5216", Silent, "a float Conv, ConvTranspose or Gemm does not read DequantizeLinear directly: the runtime stores its weight in 8 bits, with one scale", "quantize for target ort, or put a Sum of one operand between", srcR32, eachOp(checkFloatWeight, "Conv", "ConvTranspose", "Gemm")},
 		{"R14", "", Advice, "MatMul runs as MatMulIntegerToFloat without a quantized output", "", srcORT, nil},
 		{"R15", "OP5215", Slow, "no weight of a recurrent operator behind DequantizeLinear: it runs at every inference, and the weight is not packed at load", "quantize for target ort: DynamicQuantizeLSTM, or Cast and Mul, which are folded", srcR32, eachNode(checkDequantizedRecurrence)},
 		{"R13", "", Advice, "Concat, pooling, Sigmoid, LeakyRelu and Softmax have 8-bit kernels with own scales on each side", "", srcORT, nil},

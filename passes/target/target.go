@@ -84,7 +84,7 @@ type Quantization struct {
 	Outputs  []string // operators that run in 8 bits only when their output is quantized too
 	Fused    []string // activations that the runtime fuses between such an operator and the QuantizeLinear
 	ShareAll bool     // every reader of a tensor that an 8-bit operator writes reads the dequantized one
-	// QuantizesWeights: the runtime itself stores the float weight of a Conv or Gemm that reads DequantizeLinear in 8 bits, with one scale (R15).
+	// QuantizesWeights: the runtime itself stores the float weight of a Conv or Gemm that reads DequantizeLinear in 8 bits, with one scale (R16).
 	QuantizesWeights bool
 	RepeatPairs      bool     // data movement needs a pair on both sides, with equal parameters
 	Movement         []string // data movement operators that run on 8-bit data
