@@ -127,10 +127,17 @@ func (f *finder) addBias(l *Layer, n, was *graph.Node) {
 			l.changes = append(l.changes, change{node: l.Output, input: i, data: v.Const()})
 		}
 	}
-	if uses := n.Out(0).Uses(); n.Is("MatMul") && len(uses) == 1 && uses[0].Node.Is("Add") {
+	if !n.Is("MatMul") {
+		return
+	}
+	if uses := n.Out(0).Uses(); len(uses) == 1 && uses[0].Node.Is("Add") && uses[0].Node.Out(0) != nil {
 		add := uses[0].Node
 		other := add.In(1 - uses[0].Index)
-		if before := f.counterpart(add, 0); before != nil && other != nil && other.Const() != nil && before.In(1-uses[0].Index).Const() != other.Const() {
+		before := f.counterpart(add, 0)
+		if before == nil || other == nil || other.Const() == nil {
+			return
+		}
+		if old := before.In(1 - uses[0].Index); old == nil || old.Const() != other.Const() {
 			l.changes = append(l.changes, change{node: add.Out(0).Name(), input: 1 - uses[0].Index, data: other.Const()})
 		}
 	}
@@ -138,7 +145,7 @@ func (f *finder) addBias(l *Layer, n, was *graph.Node) {
 
 // addOutput adds the pair on the output of n, or behind its activation, for readers that are no layers.
 func (f *finder) addOutput(n *graph.Node) {
-	v := n.Out(0)
+	v := n.Out(firstOutput(n))
 	for range 2 {
 		for _, u := range v.Uses() {
 			if u.Node.Is("QuantizeLinear") && u.Index == 0 {
@@ -149,7 +156,9 @@ func (f *finder) addOutput(n *graph.Node) {
 		if v.NumUses() != 1 || !v.Uses()[0].Node.Is("Relu", "Clip", "LeakyRelu", "Sigmoid") {
 			return
 		}
-		v = v.Uses()[0].Node.Out(0)
+		if v = v.Uses()[0].Node.Out(0); v == nil {
+			return
+		}
 	}
 }
 
