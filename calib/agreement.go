@@ -26,11 +26,15 @@ func (r *row) add(o row) {
 	r.broken += o.broken
 }
 
-// distance compares two outputs element by element.
-func distance(ref, out []float64) (r row) {
+// number is the type of elements that are compared.
+type number interface{ float32 | float64 }
+
+// distance compares two outputs element by element, in float64.
+func distance[T number](ref, out []T) (r row) {
 	var dot, norm float64
-	for i, a := range ref {
-		b := out[i]
+	out = out[:len(ref)]
+	for i := range ref {
+		a, b := float64(ref[i]), float64(out[i])
 		if a-a != 0 || b-b != 0 {
 			if a == b || a != a && b != b {
 				r.undefined++
@@ -82,7 +86,7 @@ func (r *row) agreement(name string, samples int) Agreement {
 
 // agree counts the positions at which both arrays have their largest element
 // at the same index along the class axis.
-func agree(ref, out []float64, shape []int64) (same, positions int64) {
+func agree[T number](ref, out []T, shape []int64) (same, positions int64) {
 	axis := classAxis(shape)
 	if axis < 0 || len(ref) == 0 {
 		return 0, 0
@@ -116,7 +120,7 @@ func classAxis(shape []int64) int {
 
 // argmax is the index of the first largest of n elements with the given
 // distance; NaN counts as larger than any number.
-func argmax(x []float64, n, distance int) int {
+func argmax[T number](x []T, n, distance int) int {
 	best := 0
 	for k := 1; k < n; k++ {
 		v, top := x[k*distance], x[best*distance]

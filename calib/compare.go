@@ -101,6 +101,7 @@ type comparer struct {
 	limit int
 	a, b  []float64
 	logit []bool // outputs whose divergence is measured; nil: none
+	plain bool   // no argmax
 }
 
 func newComparer(ref, model Session, o CompareOptions) (*comparer, error) {
@@ -141,7 +142,7 @@ func (c *comparer) add(name string, want, got []Array) error {
 			return diag.New("OP6041", "the two models' outputs differ in shape",
 				"output", c.ports[k].Name, "reference", want[k].String(), "model", got[k].String())
 		}
-		r, err := c.compare(want[k], got[k], k < len(c.logit) && c.logit[k])
+		r, err := c.compare(want[k], got[k], k)
 		if err != nil {
 			return fmt.Errorf("output %s: %w", c.ports[k].Name, err)
 		}
@@ -179,7 +180,14 @@ func (c *comparer) result(samples int) *Comparison {
 }
 
 // compare gives the row of one sample's output.
-func (c *comparer) compare(want, got Array, logit bool) (row, error) {
+func (c *comparer) compare(want, got Array, k int) (row, error) {
+	if want.Type == onnx.Float && got.Type == onnx.Float {
+		a, okA := view[float32](want.Bytes)
+		b, okB := view[float32](got.Bytes)
+		if okA && okB {
+			return compareElements(c, a, b, want.Shape, k)
+		}
+	}
 	a, err := want.Float64s(&c.a)
 	if err != nil {
 		return row{}, err
@@ -188,13 +196,19 @@ func (c *comparer) compare(want, got Array, logit bool) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
+	return compareElements(c, a, b, want.Shape, k)
+}
+
+func compareElements[T number](c *comparer, a, b []T, shape []int64, k int) (row, error) {
 	if len(a) != len(b) {
 		return row{}, fmt.Errorf("%d and %d elements", len(a), len(b))
 	}
 	r := distance(a, b)
-	r.same, r.positions = agree(a, b, want.Shape)
-	if logit {
-		r.divergence, r.diverged = divergence(a, b, want.Shape)
+	if !c.plain {
+		r.same, r.positions = agree(a, b, shape)
+	}
+	if k < len(c.logit) && c.logit[k] {
+		r.divergence, r.diverged = divergence(a, b, shape)
 	}
 	return r, nil
 }

@@ -5,7 +5,7 @@ import "math"
 // divergence is the sum over positions of the Kullback-Leibler divergence, in
 // nats, of the softmax of out from that of ref, along the class axis:
 // sum p (log p - log q). Positions that are not finite are left out.
-func divergence(ref, out []float64, shape []int64) (sum float64, positions int64) {
+func divergence[T number](ref, out []T, shape []int64) (sum float64, positions int64) {
 	axis := classAxis(shape)
 	if axis < 0 {
 		return 0, 0
@@ -26,11 +26,11 @@ func divergence(ref, out []float64, shape []int64) (sum float64, positions int64
 }
 
 // relativeEntropy is the divergence of n elements with the given distance.
-func relativeEntropy(a, b []float64, n, distance int) float64 {
+func relativeEntropy[T number](a, b []T, n, distance int) float64 {
 	la, lb := logSumExp(a, n, distance), logSumExp(b, n, distance)
 	var d float64
 	for k := range n {
-		x, y := a[k*distance]-la, b[k*distance]-lb
+		x, y := float64(a[k*distance])-la, float64(b[k*distance])-lb
 		if p := math.Exp(x); p > 0 {
 			d += p * (x - y)
 		}
@@ -38,11 +38,11 @@ func relativeEntropy(a, b []float64, n, distance int) float64 {
 	return max(d, 0)
 }
 
-func logSumExp(x []float64, n, distance int) float64 {
-	top := x[argmax(x, n, distance)*distance]
+func logSumExp[T number](x []T, n, distance int) float64 {
+	top := float64(x[argmax(x, n, distance)*distance])
 	var sum float64
 	for k := range n {
-		sum += math.Exp(x[k*distance] - top)
+		sum += math.Exp(float64(x[k*distance]) - top)
 	}
 	return top + math.Log(sum)
 }

@@ -13,6 +13,13 @@ func NewMeter(outputs []Port, logits []bool) *Meter {
 	return &Meter{c: &comparer{ports: outputs, rows: make([]row, len(outputs)), limit: 5, logit: logits}}
 }
 
+// NewPlainMeter is a meter for inner values, of which the argmax says nothing.
+func NewPlainMeter(outputs []Port) *Meter {
+	m := NewMeter(outputs, nil)
+	m.c.plain = true
+	return m
+}
+
 // Add compares the outputs of one sample; ref and out are in the order of NewMeter's ports.
 func (m *Meter) Add(sample string, ref, out []Array) error {
 	m.samples++

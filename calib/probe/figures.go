@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph"
@@ -118,7 +119,7 @@ func (t *trace) run(ctx context.Context, a, b *tap, n int, own []int) (exact, no
 	}
 	defer second.Close()
 	ports := first.Outputs()
-	alone, chain := calib.NewMeter(ports[n:], nil), calib.NewMeter(ports[:n], nil)
+	alone, chain := calib.NewPlainMeter(ports[n:]), calib.NewPlainMeter(ports[:n])
 	for i := range t.set.Len() {
 		sample, err := t.set.Read(ctx, i)
 		if err != nil {
@@ -129,9 +130,12 @@ func (t *trace) run(ctx context.Context, a, b *tap, n int, own []int) (exact, no
 			for _, k := range own {
 				ref = append(ref, want[k])
 			}
-			return errors.Join(alone.Add(sample.Name, ref, want[n:]), second.Run(ctx, sample.Inputs, func(got []calib.Array) error {
-				return chain.Add(sample.Name, want[:n], got)
-			}))
+			var aloneErr error
+			var group sync.WaitGroup
+			group.Go(func() { aloneErr = alone.Add(sample.Name, ref, want[n:]) })
+			err := second.Run(ctx, sample.Inputs, func(got []calib.Array) error { return chain.Add(sample.Name, want[:n], got) })
+			group.Wait()
+			return errors.Join(err, aloneErr)
 		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("sample %s: %w", sample.Name, err)
