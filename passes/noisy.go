@@ -28,6 +28,9 @@ const blamed = 3
 
 // blame says in the messages of failed numeric gates which layers to look at.
 func (w *work) blame() {
+	for _, s := range w.result.Passes {
+		w.blameBudget(s)
+	}
 	layers := Noisiest(w.result.Passes, blamed)
 	if len(layers) == 0 {
 		return
@@ -44,6 +47,23 @@ func (w *work) blame() {
 		}
 	}
 }
+
+// blameBudget says in the messages how far a step came that tried to reach the gates.
+func (w *work) blameBudget(s *StepReport) {
+	for _, fact := range s.Facts {
+		if !strings.HasPrefix(fact.Name, BudgetFact) {
+			continue
+		}
+		for _, f := range w.judge.failed {
+			if numeric(f) {
+				f.With(s.Pass+" "+fact.Name, fact.Value)
+			}
+		}
+	}
+}
+
+// BudgetFact begins the name of the fact with which a step says how far it came towards the gates.
+const BudgetFact = "budget"
 
 // numeric says whether a failed gate is about how close the outputs are.
 func numeric(f *diag.Error) bool {

@@ -1,12 +1,12 @@
 package quant
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
+	"sync"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/calib/probe"
@@ -60,8 +60,9 @@ type reverted struct {
 type trial struct {
 	env     *passes.Env
 	planner *planner
-	float   []reverted // layers in float
-	found   []*passes.Verification
+	float   []reverted             // layers in float
+	found   []*passes.Verification // by set of samples
+	failed  error                  // it does not run
 }
 
 // withinBudget quantizes the model and, where the gates do not hold, again
@@ -78,7 +79,7 @@ func withinBudget(ctx context.Context, env *passes.Env, o Options) error {
 		return err
 	}
 	best := b.first
-	if !b.holds(b.first) {
+	if b.first.failed == nil && !b.holds(b.first) {
 		if err := b.rank(ctx); err != nil {
 			return err
 		}
@@ -119,21 +120,34 @@ func (b *budget) try(ctx context.Context, float []reverted) (*trial, error) {
 		return nil, err
 	}
 	t := &trial{env: &env, planner: p, float: float}
-	m, err := env.Model.Export()
-	if err != nil {
+	if err := b.measure(ctx, t); err != nil {
 		return nil, err
 	}
-	for _, set := range b.sets {
-		v, err := passes.Compare(ctx, b.env.Calib.Runner, b.ref, m, set, passes.CompareOptions{Threads: b.env.Calib.Threads})
-		if err != nil {
-			return nil, err
-		}
-		t.found = append(t.found, v)
-	}
-	if b.env.Log != nil {
+	if b.env.Log != nil && t.failed == nil {
 		b.env.Log.Debug("budget", "float", len(float), "sqnr", t.worst())
 	}
 	return t, nil
+}
+
+// measure compares a trial with the model. The sets run side by side, each in
+// sessions of one thread, so that no rounding depends on the machine. A model
+// that does not run is a failed trial: what to say of it is the proof's affair.
+func (b *budget) measure(ctx context.Context, t *trial) error {
+	m, err := t.env.Model.Export()
+	if err != nil {
+		return err
+	}
+	t.found = make([]*passes.Verification, len(b.sets))
+	errs := make([]error, len(b.sets))
+	var group sync.WaitGroup
+	for i, set := range b.sets {
+		group.Go(func() {
+			t.found[i], errs[i] = passes.Compare(ctx, b.env.Calib.Runner, b.ref, m, set, passes.CompareOptions{Threads: 1})
+		})
+	}
+	group.Wait()
+	t.failed = errors.Join(errs...)
+	return ctx.Err()
 }
 
 // worst is the lowest SQNR of all samples.
@@ -158,19 +172,15 @@ func (b *budget) text() string {
 }
 
 // holds says whether the gates hold on all samples. What cannot be judged is left to the gate itself.
-func (b *budget) holds(t *trial) bool {
-	for _, v := range t.found {
-		if _, err := b.goal.Judge(v); err != nil && v.Broken == 0 && (b.goal.MinAgree == nil || v.Agree != nil) {
-			return false
-		}
-	}
-	return true
-}
+func (b *budget) holds(t *trial) bool { return b.excess(t) <= 1 }
 
 // excess is by which factor the noise is above what the gates allow, the worst
 // of all samples; 1 and less when they hold. Predictions flip in proportion to
 // the size of the noise, so their share counts squared.
 func (b *budget) excess(t *trial) float64 {
+	if t.failed != nil {
+		return math.Inf(1)
+	}
 	worst := 0.0
 	for _, v := range t.found {
 		if g := b.goal.MinSQNR; g != nil {
@@ -184,132 +194,6 @@ func (b *budget) excess(t *trial) float64 {
 	return worst
 }
 
-// rank measures what every layer alone costs, and puts the layers in the order in which they are given up.
-func (b *budget) rank(ctx context.Context) error {
-	progress := func(done, total int) { b.env.Advance("measure layers", done, total) }
-	s, err := b.first.planner.surveyed(ctx, probe.Options{Threads: b.env.Calib.Threads, Progress: progress}, probed)
-	if err != nil {
-		return err
-	}
-	b.weights = b.overdue()
-	for _, i := range s.order(b.weights) {
-		if s.report.Damages[i].Measured {
-			b.ranked = append(b.ranked, reverted{s.layers[i], s.shares[i], s.macs[i]})
-		}
-	}
-	return nil
-}
-
-// overdue weighs the outputs: those whose noise is above the budget count.
-func (b *budget) overdue() []float64 {
-	v := b.first.found[len(b.first.found)-1]
-	out := make([]float64, len(v.Outputs))
-	some := false
-	for i, o := range v.Outputs {
-		if b.goal.MinSQNR != nil && !o.Integer && o.SQNR < *b.goal.MinSQNR || b.goal.MinAgree != nil && o.Agree != nil && *o.Agree < *b.goal.MinAgree {
-			out[i], some = 1, true
-		}
-	}
-	for i := range out {
-		if !some {
-			out[i] = 1
-		}
-	}
-	return out
-}
-
-// mostFloat is the number of ranked layers that may go to float.
-func (b *budget) mostFloat() int {
-	var sum float64
-	for i, r := range b.ranked {
-		if sum += r.macs; sum > b.opt.MaxFloat/100 {
-			return i
-		}
-	}
-	return len(b.ranked)
-}
-
-// saved is the share of the noise that some layers make, in the output where it is least.
-func (b *budget) saved(layers []reverted) float64 {
-	least := 1.0
-	for o, w := range b.weights {
-		if w == 0 {
-			continue
-		}
-		var sum float64
-		for _, r := range layers {
-			sum += r.share[o]
-		}
-		least = min(least, sum)
-	}
-	return least
-}
-
-// forecast is the excess with other layers in float than in a trial, if the noise of layers adds up.
-func (b *budget) forecast(t *trial, layers []reverted) float64 {
-	return b.excess(t) * (1 - b.saved(layers)) / max(1-b.saved(t.float), 1e-9)
-}
-
-// needed is the least number of ranked layers, from one to another, with which the noise should be low enough.
-func (b *budget) needed(t *trial, from, to int) int {
-	for n := from; n < to; n++ {
-		if b.forecast(t, b.ranked[:n]) <= 1 {
-			return n
-		}
-	}
-	return to
-}
-
-// search finds the fewest ranked layers with which the gates hold; when no number does, the best trial.
-func (b *budget) search(ctx context.Context) (*trial, error) {
-	low, high, best := b.first, (*trial)(nil), b.first // the gates fail with low and hold with high
-	top := b.mostFloat()                               // the most layers left to try
-	for i := 0; i < attempts && len(low.float) < top; i++ {
-		n := b.needed(low, len(low.float)+1, top)
-		if high != nil && i > 2 { // the forecast has had its chances
-			n = (len(low.float) + 1 + top) / 2
-		}
-		t, err := b.try(ctx, b.ranked[:n])
-		if err != nil {
-			return nil, err
-		}
-		b.env.Advance("fit to the gates", i+1, attempts)
-		if b.excess(t) < b.excess(best) {
-			best = t
-		}
-		if b.holds(t) {
-			high, top = t, n-1
-		} else {
-			low = t
-		}
-	}
-	if high != nil {
-		return b.prune(ctx, high)
-	}
-	return best, nil
-}
-
-// prune takes those layers back into 8 bits that make the least noise, as far as the trial has noise to spare.
-func (b *budget) prune(ctx context.Context, t *trial) (*trial, error) {
-	order := slices.Clone(t.float)
-	slices.SortStableFunc(order, func(x, y reverted) int { return cmp.Compare(b.saved([]reverted{x}), b.saved([]reverted{y})) })
-	float := t.float
-	for _, r := range order {
-		fewer := slices.DeleteFunc(slices.Clone(float), func(o reverted) bool { return o.layer == r.layer })
-		if b.forecast(t, fewer) <= 1 {
-			float = fewer
-		}
-	}
-	if len(float) == len(t.float) {
-		return t, nil
-	}
-	pruned, err := b.try(ctx, float)
-	if err == nil && b.holds(pruned) {
-		return pruned, nil
-	}
-	return t, err
-}
-
 // adopt makes a trial the result of the pass, and says what it took.
 func (b *budget) adopt(ctx context.Context, t *trial) error {
 	r := t.env.Report
@@ -321,7 +205,7 @@ func (b *budget) adopt(ctx context.Context, t *trial) error {
 	if err := t.planner.trace(ctx); err != nil {
 		return err
 	}
-	if t == b.first && b.holds(t) {
+	if t == b.first && (b.holds(t) || t.failed != nil) {
 		return nil
 	}
 	b.tell(old, t)
@@ -334,7 +218,7 @@ func (b *budget) tell(r *passes.StepReport, t *trial) {
 	if !b.holds(t) {
 		state = "not reached"
 	}
-	r.Fact("budget "+b.text(), "%s: SQNR %.1f dB with every layer in INT8, %.1f dB with %d in float", state, b.first.worst(), t.worst(), len(t.float))
+	r.Fact(passes.BudgetFact+" "+b.text(), "%s: SQNR %.1f dB with every layer in INT8, %.1f dB with %d in float", state, b.first.worst(), t.worst(), len(t.float))
 	if len(t.float) == 0 {
 		return
 	}

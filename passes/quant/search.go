@@ -1,0 +1,144 @@
+package quant
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/onnxpass/onnxpass/calib/probe"
+)
+
+// rank measures what every layer alone costs, and puts the layers in the order in which they are given up.
+func (b *budget) rank(ctx context.Context) error {
+	progress := func(done, total int) { b.env.Advance("measure layers", done, total) }
+	s, err := b.first.planner.surveyed(ctx, probe.Options{Threads: b.env.Calib.Threads, Progress: progress}, probed)
+	if err != nil {
+		return err
+	}
+	b.weights = b.overdue()
+	for _, i := range s.order(b.weights) {
+		if s.report.Damages[i].Measured {
+			b.ranked = append(b.ranked, reverted{s.layers[i], s.shares[i], s.macs[i]})
+		}
+	}
+	for o := range b.weights {
+		if !slices.ContainsFunc(b.ranked, func(r reverted) bool { return r.share[o] > 0 }) {
+			b.weights[o] = 0 // no layer makes noise there
+		}
+	}
+	return nil
+}
+
+// overdue weighs the outputs: those whose noise is above the budget count.
+func (b *budget) overdue() []float64 {
+	v := b.first.found[len(b.first.found)-1]
+	out := make([]float64, len(v.Outputs))
+	some := false
+	for i, o := range v.Outputs {
+		if b.goal.MinSQNR != nil && !o.Integer && o.SQNR < *b.goal.MinSQNR || b.goal.MinAgree != nil && o.Agree != nil && *o.Agree < *b.goal.MinAgree {
+			out[i], some = 1, true
+		}
+	}
+	for i := range out {
+		if !some {
+			out[i] = 1
+		}
+	}
+	return out
+}
+
+// mostFloat is the number of ranked layers that may go to float.
+func (b *budget) mostFloat() int {
+	var sum float64
+	for i, r := range b.ranked {
+		if sum += r.macs; sum > b.opt.MaxFloat/100 {
+			return i
+		}
+	}
+	return len(b.ranked)
+}
+
+// saved is the share of the noise that some layers make, in the output where it is least.
+func (b *budget) saved(layers []reverted) float64 {
+	least := 1.0
+	for o, w := range b.weights {
+		if w == 0 {
+			continue
+		}
+		var sum float64
+		for _, r := range layers {
+			sum += r.share[o]
+		}
+		least = min(least, sum)
+	}
+	return least
+}
+
+// forecast is the excess with other layers in float than in a trial, if the noise of layers adds up.
+func (b *budget) forecast(t *trial, layers []reverted) float64 {
+	return b.excess(t) * (1 - b.saved(layers)) / max(1-b.saved(t.float), 1e-9)
+}
+
+// needed is the least number of ranked layers, from one to another, with which the noise should be low enough.
+func (b *budget) needed(t *trial, from, to int) int {
+	for n := from; n < to; n++ {
+		if b.forecast(t, b.ranked[:n]) <= 1 {
+			return n
+		}
+	}
+	return to
+}
+
+// search finds the fewest ranked layers with which the gates hold; when no number does, the best trial.
+func (b *budget) search(ctx context.Context) (*trial, error) {
+	low, high, best := b.first, (*trial)(nil), b.first // the gates fail with low and hold with high
+	top := b.mostFloat()                               // the most layers left to try
+	for i := 0; i < attempts && len(low.float) < top; i++ {
+		from := low
+		if high != nil {
+			from = high // nearer to the goal, as a rule
+		}
+		n := b.needed(from, len(low.float)+1, top)
+		if high != nil && i > 2 { // the forecast has had its chances
+			n = (len(low.float) + 1 + top) / 2
+		}
+		t, err := b.try(ctx, b.ranked[:n])
+		if err != nil {
+			return nil, err
+		}
+		b.env.Advance("fit to the gates", i+1, attempts)
+		if b.excess(t) < b.excess(best) {
+			best = t
+		}
+		if b.holds(t) {
+			high, top = t, n-1
+		} else {
+			low = t
+		}
+	}
+	if high != nil {
+		return b.prune(ctx, high)
+	}
+	return best, nil
+}
+
+// prune takes those layers back into 8 bits that make the least noise, as far as the trial has noise to spare.
+func (b *budget) prune(ctx context.Context, t *trial) (*trial, error) {
+	order := slices.Clone(t.float)
+	slices.SortStableFunc(order, func(x, y reverted) int { return cmp.Compare(b.saved([]reverted{x}), b.saved([]reverted{y})) })
+	float := t.float
+	for _, r := range order {
+		fewer := slices.DeleteFunc(slices.Clone(float), func(o reverted) bool { return o.layer == r.layer })
+		if b.forecast(t, fewer) <= 1 {
+			float = fewer
+		}
+	}
+	if len(float) == len(t.float) {
+		return t, nil
+	}
+	pruned, err := b.try(ctx, float)
+	if err == nil && b.holds(pruned) {
+		return pruned, nil
+	}
+	return t, err
+}
