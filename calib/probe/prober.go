@@ -23,9 +23,9 @@ type prober struct {
 	report *Report
 
 	order   map[*graph.Node]int
-	outputs []*graph.Value   // what is compared, see watch
-	weight  []float64        // of the nodes, in order; they add up to 1
-	bytes   map[string]int64 // of values by name, for one sample; 0 when unknown
+	outputs []*graph.Value // what is compared, see watch
+	rest    []float64      // the share of a run that is at or behind a position
+	held    []int64        // bytes of the values that cross a position, for one sample
 	jobs    []*job
 	ref     [][]calib.Array // by sample and output
 	ports   []calib.Port    // of the outputs
@@ -103,18 +103,55 @@ func (p *prober) weigh(ctx context.Context) error {
 			macs[v.Name()] += float64(l.MACs)
 		}
 	}
-	p.bytes, p.weight = sizesOf(bound), make([]float64, len(p.order))
+	weight := make([]float64, len(p.order))
 	var sum float64
 	for n, i := range p.order {
 		if v := n.Out(0); v != nil {
-			p.weight[i] = macs[v.Name()]
+			weight[i] = macs[v.Name()]
 		}
-		sum += p.weight[i]
+		sum += weight[i]
 	}
-	for i := range p.weight {
-		p.weight[i] = (1-small)*p.weight[i]/max(sum, 1) + small/float64(len(p.weight))
+	p.rest = make([]float64, len(weight)+1)
+	for i := len(weight) - 1; i >= 0; i-- {
+		p.rest[i] = p.rest[i+1] + (1-small)*weight[i]/max(sum, 1) + small/float64(len(weight))
 	}
+	p.hold(sizesOf(bound))
 	return nil
+}
+
+// hold adds up, for every position, the values that are computed before it and read at it or behind it.
+func (p *prober) hold(bytes map[string]int64) {
+	p.held = make([]int64, len(p.order)+2)
+	for n, i := range p.order {
+		for _, v := range n.Outs() {
+			if v != nil && v.Const() == nil {
+				if last := p.lastUse(v); last > i {
+					p.held[i+1] += bytes[v.Name()]
+					p.held[last+1] -= bytes[v.Name()]
+				}
+			}
+		}
+	}
+	for i := 1; i < len(p.held); i++ {
+		p.held[i] += p.held[i-1]
+	}
+}
+
+// lastUse is the position of the last reader of v in the main graph, behind all nodes for an output; -1 without readers.
+func (p *prober) lastUse(v *graph.Value) int {
+	last := -1
+	for _, u := range v.Uses() {
+		n := u.Node
+		for n.Graph().Owner() != nil {
+			n = n.Graph().Owner()
+		}
+		i, ok := p.order[n]
+		if !ok { // the Return node has no position
+			i = len(p.order)
+		}
+		last = max(last, i)
+	}
+	return last
 }
 
 // bind gives the model the sizes of the first sample, as far as they follow from it.
@@ -237,22 +274,13 @@ func (p *prober) thin(open, once time.Duration) {
 	if p.o.Limit > 0 {
 		var runs float64
 		for _, j := range p.jobs {
-			runs += p.rest(j.at)
+			runs += p.rest[j.at]
 		}
 		left := p.o.Limit - time.Since(p.start) - time.Duration(len(p.jobs))*open/time.Duration(2*p.o.Threads)
 		each := time.Duration(float64(once) * (1 + runs/float64(p.o.Threads)))
 		n = min(n, max(2, int(left/max(each, 1))))
 	}
 	p.set = p.set.Spread(n)
-}
-
-// rest is the share of a run that is at or behind a position.
-func (p *prober) rest(at int) float64 {
-	var sum float64
-	for _, w := range p.weight[at:] {
-		sum += w
-	}
-	return sum
 }
 
 // errTime ends a measurement early.

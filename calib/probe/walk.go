@@ -28,23 +28,14 @@ func (p *prober) blocks() []block {
 	out := []block{{}}
 	for _, j := range p.jobs {
 		last := &out[len(out)-1]
-		if p.rest(last.at)-p.rest(j.at) >= 1.0/pieces && p.holdable(j.at) {
+		if p.rest[last.at]-p.rest[j.at] >= 1.0/pieces && p.held[j.at] <= p.o.Memory/int64(p.set.Len()) {
 			out = append(out, block{at: j.at})
 			last = &out[len(out)-1]
 		}
 		last.jobs = append(last.jobs, j)
-		j.work = p.rest(last.at)
+		j.work = p.rest[last.at]
 	}
 	return out
-}
-
-// holdable says whether the values that cross a position fit into the memory, for all samples.
-func (p *prober) holdable(at int) bool {
-	var sum int64
-	for _, v := range p.crossing(at) {
-		sum += p.bytes[v.Name()]
-	}
-	return sum <= p.o.Memory/int64(p.set.Len())
 }
 
 // crossing are the values computed before a position that nodes at or behind it read, and outputs of the model that are complete there.
@@ -55,25 +46,12 @@ func (p *prober) crossing(at int) []*graph.Value {
 			break
 		}
 		for _, v := range n.Outs() {
-			if v != nil && v.Const() == nil && p.crosses(v, at) {
+			if v != nil && v.Const() == nil && p.lastUse(v) >= at {
 				out = append(out, v)
 			}
 		}
 	}
 	return out
-}
-
-func (p *prober) crosses(v *graph.Value, at int) bool {
-	for _, u := range v.Uses() {
-		n := u.Node
-		for n.Graph().Owner() != nil {
-			n = n.Graph().Owner()
-		}
-		if i, ok := p.order[n]; !ok || i >= at { // the Return node has no position
-			return true
-		}
-	}
-	return false
 }
 
 // measure walks through the model: the cut moves, then the candidates of a block run side by side.
