@@ -24,7 +24,7 @@ func (e *equalizer) apply() error {
 			}
 		}
 	}
-	return nil
+	return e.applyCentres()
 }
 
 // apply multiplies the constants of a node.

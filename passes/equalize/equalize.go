@@ -29,9 +29,14 @@ const (
 	Off  = "off"
 )
 
-// samples are enough for the ranges of channels: they shape the scales only,
-// and the range of the tensor is observed afterwards on all samples.
-const samples = 16
+// Few samples are enough for factors: they shape a tensor whose range is
+// observed afterwards on all samples. A shift needs the range itself; small
+// feature maps show less of it in each sample, so that as many samples are taken as give about enough elements.
+const (
+	fewSamples  = 16
+	manySamples = 128
+	enough      = 64 << 20
+)
 
 // leastOpset is the version from which the operators are read as they are now. Older models are left alone: quant refuses them anyway.
 const leastOpset = 13
@@ -66,7 +71,8 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 		e.profile = target.Lookup("portable")
 	}
 	e.findSites()
-	if len(e.sites) == 0 {
+	e.findCentres()
+	if len(e.sites)+len(e.centres) == 0 {
 		return nil
 	}
 	if err := e.observe(ctx); err != nil {
@@ -74,6 +80,7 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 	}
 	e.group()
 	e.decide()
+	e.measureCentres()
 	if !env.DryRun {
 		if err := e.apply(); err != nil {
 			return err
@@ -90,13 +97,24 @@ type equalizer struct {
 	profile *target.Profile
 	sites   []*site
 	classes []*class
+	centres []*centre
 }
 
 // observe measures the channels of all sites on a few samples.
 func (e *equalizer) observe(ctx context.Context) error {
-	few := &calib.Calibration{Runner: e.env.Calib.Runner, Samples: e.env.Calib.Samples.Spread(samples), Threads: e.env.Calib.Threads}
-	observers := make([]calib.Observer, len(e.sites))
-	for i, s := range e.sites {
+	all, n := slices.Clone(e.sites), fewSamples
+	for _, c := range e.centres {
+		all = append(all, c.site)
+	}
+	if len(e.centres) > 0 {
+		n = min(max(enough/elements(all), fewSamples), manySamples)
+	}
+	for _, s := range e.sites {
+		s.stats.every = max(n/fewSamples, 1)
+	}
+	few := &calib.Calibration{Runner: e.env.Calib.Runner, Samples: e.env.Calib.Samples.Spread(n), Threads: e.env.Calib.Threads}
+	observers := make([]calib.Observer, len(all))
+	for i, s := range all {
 		observers[i] = s.stats
 	}
 	reasons, err := few.Observe(ctx, e.env.Model, observers)
@@ -105,9 +123,30 @@ func (e *equalizer) observe(ctx context.Context) error {
 	}
 	for i, why := range reasons {
 		if why != nil {
-			e.sites[i].reason = "its values cannot be observed"
+			all[i].reason = "its values cannot be observed"
 		}
 	}
 	e.sites = slices.DeleteFunc(e.sites, func(s *site) bool { return s.reason != "" || !s.stats.usable() })
 	return nil
+}
+
+// unknownSize stands for a size that is not known, but for that of the batch.
+const unknownSize = 64
+
+// elements is about how many elements the sites have in one sample.
+func elements(sites []*site) int {
+	sum := 1
+	for _, s := range sites {
+		n := 1
+		for i, d := range s.value.Shape().Dims {
+			switch {
+			case d.Value > 0:
+				n = min(n*int(min(d.Value, enough)), enough)
+			case i > 0:
+				n = min(n*unknownSize, enough)
+			}
+		}
+		sum += n
+	}
+	return sum
 }

@@ -5,11 +5,13 @@ package equalize
 // below one.
 type moments struct {
 	count, sum, square [bars + 1]float64 // of the bins from i on
+	limit              float64           // the largest magnitude
 	total              float64           // elements of the channel, both signs and zeros
 }
 
-// tail fills the sums from one histogram.
+// fill makes the sums from one histogram.
 func (m *moments) fill(h []uint32, limit float64) {
+	m.limit = limit
 	for i := bars - 1; i >= 0; i-- {
 		x, n := min(middle(i), limit), float64(h[i])
 		m.count[i] = m.count[i+1] + n
@@ -18,16 +20,22 @@ func (m *moments) fill(h []uint32, limit float64) {
 	}
 }
 
-// clipped is the sum of (x - t)^2 over all x > t, and how many those are.
+// clipped is the sum of (x - t)^2 over all x > t, and how many those are. In
+// the bin of t magnitudes are taken as uniform up to its end or the extreme.
 func (m *moments) clipped(t float64) (float64, float64) {
 	if t <= 0 {
 		return m.square[0], m.count[0]
 	}
 	i := bar(float32(t))
-	if middle(i) <= t {
-		i++
+	n := m.count[i+1]
+	sum := max(m.square[i+1]-2*t*m.sum[i+1]+t*t*n, 0)
+	from, to := edge(i), min(edge(i+1), m.limit)
+	if to > t && to > from {
+		part := (m.count[i] - n) * min((to-t)/(to-from), 1)
+		n += part
+		sum += part * (to - t) * (to - t) / 3
 	}
-	return max(m.square[i]-2*t*m.sum[i]+t*t*m.count[i], 0), m.count[i]
+	return sum, n
 }
 
 // rounded is the sum of squared rounding errors of all x below t with a step s:

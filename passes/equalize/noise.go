@@ -111,6 +111,12 @@ func newLoad(r *reader, average []float64) (load, bool) {
 	return l, l.signal > 0
 }
 
+// The range search tries ends shrunk by powers of shrink.
+const (
+	shrink  = 0.93
+	shrinks = 40
+)
+
 // searchRange chooses the range with the least squared error of the tensor
 // divided by r, as the quant pass will: over shrink factors of either end.
 func (m *model) searchRange(r []float64) rng {
@@ -125,8 +131,8 @@ func (m *model) searchRange(r []float64) rng {
 			best, least = x, e
 		}
 	}
-	for i := 1; i < 24; i++ {
-		t := math.Pow(0.85, float64(i))
+	for i := 1; i < shrinks; i++ {
+		t := math.Pow(shrink, float64(i))
 		switch m.coding {
 		case asymmetric:
 			try(rng{best.lo, full.hi * t})
@@ -136,8 +142,8 @@ func (m *model) searchRange(r []float64) rng {
 	}
 	if m.coding == asymmetric {
 		hi := best.hi
-		for i := 1; i < 24; i++ {
-			try(rng{full.lo * math.Pow(0.85, float64(i)), hi})
+		for i := 1; i < shrinks; i++ {
+			try(rng{full.lo * math.Pow(shrink, float64(i)), hi})
 		}
 	}
 	return best

@@ -24,6 +24,7 @@ type channelStats struct {
 	name     string
 	axis     int
 	channels int
+	every    int // of how many samples one is looked at
 
 	lo, hi   []float64
 	pos, neg []uint32 // channels x bars
@@ -33,7 +34,7 @@ type channelStats struct {
 }
 
 func newChannelStats(name string, axis, channels int) *channelStats {
-	return &channelStats{name: name, axis: axis, channels: channels}
+	return &channelStats{name: name, axis: axis, channels: channels, every: 1}
 }
 
 // Prepare asks for the activation.
@@ -46,7 +47,10 @@ func (s *channelStats) Prepare(clone *graph.Model) ([]*graph.Value, error) {
 }
 
 // Observe adds one sample.
-func (s *channelStats) Observe(_ int, arrays []calib.Array) error {
+func (s *channelStats) Observe(i int, arrays []calib.Array) error {
+	if i%s.every != 0 {
+		return nil
+	}
 	a := arrays[0]
 	axis := s.axis
 	if axis < 0 {
@@ -131,5 +135,26 @@ func middle(i int) float64 {
 	return math.Ldexp(1+(float64(i%perOctave)+0.5)/perOctave, i/perOctave+least)
 }
 
+// edge is the least magnitude of a bin.
+func edge(i int) float64 {
+	return math.Ldexp(1+float64(i%perOctave)/perOctave, i/perOctave+least)
+}
+
 // usable says whether the statistics are complete.
 func (s *channelStats) usable() bool { return s.seen > 0 && !s.broken }
+
+// pooled are the statistics of all channels together, each divided by its factor. Extremes are exact, bins move as a whole.
+func (s *channelStats) pooled(r []float64) *channelStats {
+	p := &channelStats{channels: 1, lo: make([]float64, 1), hi: make([]float64, 1), pos: make([]uint32, bars), neg: make([]uint32, bars), zeros: make([]uint32, 1), seen: s.seen}
+	for c, f := range r {
+		p.lo[0], p.hi[0] = min(p.lo[0], s.lo[c]/f), max(p.hi[0], s.hi[c]/f)
+		p.zeros[0] += s.zeros[c]
+		move := int(math.Round(-perOctave * math.Log2(f)))
+		for i := range bars {
+			k := min(max(i+move, 0), bars-1)
+			p.pos[k] += s.pos[c*bars+i]
+			p.neg[k] += s.neg[c*bars+i]
+		}
+	}
+	return p
+}

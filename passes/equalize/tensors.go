@@ -43,13 +43,17 @@ func replace(u graph.Use, t *onnx.Tensor) {
 		return
 	}
 	u.Set(u.Node.Graph().Init(old.Name()+"_equalized", t))
-	if old.NumUses() > 0 {
-		return
-	}
-	if old.IsInit() && !old.IsInput() {
-		old.RemoveInit()
-	} else if old.Def() != nil {
-		old.Def().Remove()
+	release(old)
+}
+
+// release removes a constant that nobody reads any more.
+func release(v *graph.Value) {
+	switch {
+	case v.NumUses() > 0:
+	case v.IsInit() && !v.IsInput():
+		v.RemoveInit()
+	case v.Def() != nil:
+		v.Def().Remove()
 	}
 }
 

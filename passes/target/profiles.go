@@ -63,6 +63,7 @@ func tensorrt() *Profile {
 			Signed:      onnx.Int8,
 			Unsigned:    onnx.Int8,
 			ZeroPoint:   ZeroOnly,
+			Centred:     true,
 			Residual:    ResidualSkip,
 			Movement:    movement("Concat", "Split"),
 			ChannelPad:  true,

@@ -78,6 +78,7 @@ type Quantization struct {
 	Signed     onnx.DataType // element type of activations that take both signs
 	Unsigned   onnx.DataType // element type of activations that are never negative
 	ZeroPoint  ZeroPoints
+	Centred    bool     // symmetric codes, and what is added or padded in front of the quantization merges into it: one-sided activations may be moved
 	PerChannel []string // operators ("DepthwiseConv") whose activation may carry one scale per channel
 
 	Residual Residual
