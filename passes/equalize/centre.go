@@ -1,6 +1,7 @@
 package equalize
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/onnxpass/onnxpass/graph"
@@ -30,7 +31,7 @@ const lopsided = 1.5
 
 // findCentres lists the activations that can be moved.
 func (e *equalizer) findCentres() {
-	if !e.profile.Quant.Centred {
+	if !e.profile.Quant.Centred || !e.opt.Centre {
 		return
 	}
 	for n := range e.env.Model.Main.Nodes() {
@@ -45,31 +46,48 @@ func (e *equalizer) findCentres() {
 // centreOf is v as an activation that can be moved, nil when a reader cannot take up the shift.
 func (e *equalizer) centreOf(v *graph.Value) *centre {
 	uses := v.Uses()
-	if len(uses) == 0 || rankOf(v) < 2 {
+	if len(uses) == 0 || rankOf(v) < 3 || single(v) {
 		return nil
 	}
 	c := &centre{site: &site{value: v, axis: 1}}
-	for i, u := range uses {
-		if u.IsReturn() || u.Index != 0 || u.Node.Graph() != v.Graph() || !u.Node.Is("Conv", "Gemm") {
-			return nil
+	others := false
+	for _, u := range uses {
+		if u.IsReturn() || u.Index != 0 || u.Node.Graph() != v.Graph() || !u.Node.Is("Conv") {
+			others = true
+			continue
 		}
 		r := e.reader(u.Node)
 		if r == nil || !shiftable(u.Node) || e.tooSmall(r) {
 			return nil
 		}
 		p, ok := padding(u.Node)
-		if !ok || i > 0 && !slices.Equal(p, c.pads) {
+		if !ok || len(c.site.readers) > 0 && !slices.Equal(p, c.pads) {
 			return nil
 		}
 		c.pads = p
 		c.site.readers = append(c.site.readers, r)
 	}
-	c.foldable()
+	if len(c.site.readers) == 0 {
+		return nil
+	}
+	if !others {
+		c.foldable()
+	}
 	if e.opt.Mode == Fold && (c.act == nil || c.pads != nil) {
 		return nil
 	}
 	c.site.stats = newChannelStats(v.Name(), 1, c.site.readers[0].layout.channels)
 	return c
+}
+
+// single says whether v has one position only, as what lies in the gate of squeeze-and-excite: such layers are not worth it.
+func single(v *graph.Value) bool {
+	for _, d := range v.Shape().Dims[2:] {
+		if d.Value != 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // tooSmall says whether the target leaves a convolution of so few channels in float.
@@ -84,7 +102,7 @@ func (c *centre) foldable() {
 	if !fromZero(act) || act.In(0).NumUses() != 1 {
 		return
 	}
-	if n := act.In(0).Def(); n != nil && n.Is("Conv", "Gemm") && shiftable(n) {
+	if n := act.In(0).Def(); n != nil && n.Is("Conv") && shiftable(n) {
 		c.source, c.act = n, act
 	}
 }
@@ -107,9 +125,6 @@ func fromZero(n *graph.Node) bool {
 
 // padding is what a layer adds around its input: begins, then ends; nil for nothing. False when it is not known.
 func padding(n *graph.Node) ([]int64, bool) {
-	if n.Is("Gemm") {
-		return nil, true
-	}
 	pads := n.Ints("pads", nil)
 	if a := n.String("auto_pad", "NOTSET"); a == "SAME_UPPER" || a == "SAME_LOWER" {
 		var ok bool
@@ -156,7 +171,7 @@ func samePadding(n *graph.Node, lower bool) ([]int64, bool) {
 // shiftable says whether the bias of the layer can take up a number for each output channel.
 func shiftable(n *graph.Node) bool {
 	l, ok := inputLayout(n)
-	if !ok || n.Is("Gemm") && (n.Float("alpha", 1) != 1 || n.Float("beta", 1) != 1 || n.Int("transA", 0) != 0) {
+	if !ok {
 		return false
 	}
 	b := n.In(2)
@@ -173,6 +188,20 @@ func shiftable(n *graph.Node) bool {
 
 // measureCentres chooses the shifts: the middle of the range with the least error.
 func (e *equalizer) measureCentres() {
+	for c, r := range e.divided() {
+		if c.site.reason != "" || !c.site.stats.usable() {
+			continue
+		}
+		m := newModel(&site{stats: c.site.stats.pooled(r)}, e.profile.Quant)
+		m.coding = asymmetric
+		if x := m.searchRange([]float64{1}); 2*max(x.hi, -x.lo) > lopsided*(x.hi-x.lo) {
+			c.shift = float64(float32((x.hi + x.lo) / 2))
+		}
+	}
+}
+
+// divided yields the centres with the factors that divide them. Behind a Mul the layer before cannot take up the shift.
+func (e *equalizer) divided() iter.Seq2[*centre, []float64] {
 	folded, inserted := map[*graph.Value]*class{}, map[*graph.Value]*class{}
 	for _, k := range e.classes {
 		switch {
@@ -185,22 +214,19 @@ func (e *equalizer) measureCentres() {
 			}
 		}
 	}
-	for _, c := range e.centres {
-		if c.site.reason != "" || !c.site.stats.usable() {
-			continue
-		}
-		v := c.site.value
-		r := power(make([]float64, c.site.stats.channels), 0)
-		if k := folded[v]; k != nil && k.values[v] == 1 {
-			r = k.factors
-		}
-		if k := inserted[v]; k != nil { // the Mul stands behind the activation function
-			r, c.act = k.factors, nil
-		}
-		m := newModel(&site{stats: c.site.stats.pooled(r)}, e.profile.Quant)
-		m.coding = asymmetric
-		if x := m.searchRange([]float64{1}); 2*max(x.hi, -x.lo) > lopsided*(x.hi-x.lo) {
-			c.shift = float64(float32((x.hi + x.lo) / 2))
+	return func(yield func(*centre, []float64) bool) {
+		for _, c := range e.centres {
+			v := c.site.value
+			r := power(make([]float64, c.site.stats.channels), 0)
+			if k := folded[v]; k != nil && k.values[v] == 1 {
+				r = k.factors
+			}
+			if k := inserted[v]; k != nil {
+				r, c.act = k.factors, nil
+			}
+			if !yield(c, r) {
+				return
+			}
 		}
 	}
 }

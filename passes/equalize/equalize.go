@@ -19,7 +19,8 @@ const passName = "equalize"
 
 // Options of the pass.
 type Options struct {
-	Mode string `choices:"auto|fold|off" help:"auto: fold scales into weights, and insert a Mul where that gains much; fold: insert nothing; off: do nothing"`
+	Mode   string `choices:"auto|fold|off" help:"auto: fold scales into weights, and insert a Mul where that gains much; fold: insert nothing; off: do nothing"`
+	Centre bool   `help:"move one-sided activations so that symmetric codes cover them, where the target merges that into the quantization"`
 }
 
 // The modes.
@@ -54,13 +55,16 @@ one scale for the tensor fits all channels. The division is folded into whatever
 Gemm or MatMul (through Relu, LeakyRelu, PRelu, pooling, padding, resizing and additions), a BatchNormalization, the gain of a LayerNormalization, a
 constant factor. Behind SiLU, HardSwish and Clip, where that is not possible, one Mul is inserted when the gain is large.
 
+For targets with symmetric codes that merge it into the quantization (tensorrt), activations on one side of zero that only convolutions read are moved
+by half of their range, with the biases of those convolutions, the bounds of Relu and Clip, and a Pad where a convolution pads.
+
 Looked at are the inputs of depthwise convolutions and of matrix products. The constants are r = (rms(x_c) + 0.2 max|x_c|)^alpha of channel
 c, with the alpha of the least noise that 8 bits add at the reading layers, computed from per-channel histograms of a few samples. Left alone: graph outputs,
 tensors with a reader that cannot compensate, gains that are too small. The report says for every tensor what was done or why not.`,
 	Phase:     passes.Precision,
 	Needs:     []string{"opset", "cleanup"},
 	NeedsData: true,
-}, Options{Mode: Auto}, run)
+}, Options{Mode: Auto, Centre: true}, run)
 
 func run(ctx context.Context, env *passes.Env, o Options) error {
 	if o.Mode == Off || env.Calib == nil || env.Model.Opset("") < leastOpset {

@@ -110,9 +110,10 @@ func draws(m *graph.Model, n int) *calib.Set {
 func equalizerOf(t testing.TB, m *graph.Model, rt calib.Runner, name string) *equalizer {
 	t.Helper()
 	env := &passes.Env{Model: m, Target: target.Lookup(name), Runner: rt, Calib: &calib.Calibration{Runner: rt, Samples: draws(m, 2), Threads: 1}}
-	e := &equalizer{env: env, opt: Options{Mode: Auto}, profile: env.Target}
+	e := &equalizer{env: env, opt: Options{Mode: Auto, Centre: true}, profile: env.Target}
 	e.findSites()
-	if len(e.sites) > 0 {
+	e.findCentres()
+	if len(e.sites)+len(e.centres) > 0 {
 		if err := e.observe(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -134,6 +135,9 @@ func (e *equalizer) force(seed uint64) (folded int) {
 		if !c.insert {
 			folded++
 		}
+	}
+	for c := range e.divided() {
+		c.shift = 0.5 + rng.Float64()
 	}
 	return folded
 }
@@ -222,6 +226,50 @@ func TestFoldKeepsFunction(t *testing.T) {
 			}
 			if added := m.Main.NumNodes() - nodes; added != c.nodes {
 				t.Errorf("%d nodes added", added)
+			}
+			same(t, rt, before, m, draws(m, 3))
+		})
+	}
+}
+
+// moves are bodies with activations that can be moved for a target with symmetric codes, and how many.
+var moves = map[string]struct {
+	body  string
+	count int
+}{
+	"relu, padded":     {`t = Relu (c)` + depthwise, 1},
+	"relu, not padded": {`t = Relu (c) y = Conv (t, w4, b)`, 1},
+	"clip":             {`t = Clip (c, zero, six)` + depthwise, 1},
+	"clip, no bound":   {`t = Clip (c, zero)` + depthwise, 1},
+	"silu":             {`s = Sigmoid (c) t = Mul (c, s)` + depthwise, 1},
+	"same":             {`t = Relu (c) y = Conv <auto_pad = "SAME_UPPER", strides = [2, 2]> (t, w5)`, 1},
+	"same lower":       {`t = Relu (c) y = Conv <auto_pad = "SAME_LOWER", strides = [2, 1], dilations = [1, 1]> (t, w5)`, 1},
+	"residual":         {`t = Relu (c) d = Conv <pads = [1, 1, 1, 1]> (t, w5) a = Add (d, t) r = Relu (a) y = Conv (r, w4)`, 2},
+	"two readers":      {`t = Relu (c) d = Conv (t, w4) f = Conv (t, w4, b) y = Add (d, f)`, 1},
+	"different pads":   {`t = Relu (c) d = Conv (t, w4) f = Conv <pads = [1, 1, 1, 1]> (t, w5) y = Add (d, f)`, 0},
+	"an output":        {`t = Relu (c) y = Sigmoid (t)`, 0},
+}
+
+// Moving activations leaves the function as it was, at padded borders too.
+func TestMoveKeepsFunction(t *testing.T) {
+	rt := runtime(t)
+	for name, c := range moves {
+		t.Run(name, func(t *testing.T) {
+			source := strings.NewReplacer("float[8, 8, 1, 1] w2", "float[16, 8, 1, 1] w2", "float[8, 8, 3, 3] w =", "float[16, 8, 3, 3] w =", "float[8] b", "float[16] b",
+				"float[8, 1, 3, 3] wd", "float[16, 1, 3, 3] wd", "group = 8", "group = 16").Replace(
+				network(c.body, `y`, `, float[16, 16, 1, 1] w4 = random(21), float[16, 16, 3, 3] w5 = random(22)`))
+			m := parsed(t, source)
+			before := m.Clone()
+			e := equalizerOf(t, m, rt, "tensorrt")
+			if len(e.centres) != c.count {
+				t.Fatalf("%d activations can be moved", len(e.centres))
+			}
+			e.force(5)
+			if err := e.apply(); err != nil {
+				t.Fatal(err)
+			}
+			if err := verify.Model(m); err != nil {
+				t.Fatal(err)
 			}
 			same(t, rt, before, m, draws(m, 3))
 		})

@@ -71,9 +71,12 @@ func networkKeepsFunction(t *testing.T, rt calib.Runner, path, to string) {
 		t.Fatal(err)
 	}
 	before := m.Clone()
-	e := &equalizer{env: &passes.Env{Model: m, Target: target.Lookup(to), Runner: rt, Calib: &calib.Calibration{Runner: rt, Samples: set, Threads: 1}}, opt: Options{Mode: Auto}, profile: target.Lookup(to)}
+	e := &equalizer{env: &passes.Env{Model: m, Target: target.Lookup(to), Runner: rt, Calib: &calib.Calibration{Runner: rt, Samples: set, Threads: 1}}, opt: Options{Mode: Auto, Centre: true}, profile: target.Lookup(to)}
 	e.findSites()
-	if len(e.sites) > 0 {
+	if m.Opset("") >= leastOpset {
+		e.findCentres()
+	}
+	if len(e.sites)+len(e.centres) > 0 {
 		if err := e.observe(context.Background()); err != nil {
 			t.Fatal(err)
 		}

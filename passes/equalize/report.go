@@ -21,6 +21,16 @@ func (e *equalizer) report() {
 			folded++
 		}
 	}
+	moved := 0
+	for _, c := range e.centres {
+		if c.shift != 0 {
+			moved++
+			e.env.Plan(c.site.readers[0].node, "centre input", fmt.Sprintf("%s moved by %.4g", c.site.value.Name(), -c.shift))
+		}
+	}
+	if r := e.env.Report; r != nil && moved > 0 {
+		r.Fact("activations centred", "%d", moved)
+	}
 	if r := e.env.Report; r != nil {
 		r.Fact("activations equalized", "%d in weights, %d with a Mul", folded, inserted)
 	}

@@ -23,6 +23,7 @@ func (p *Profile) Settings() [][2]string {
 		{"Concat", [...]string{"own scale for each tensor", "one scale for inputs and output"}[q.Concat]},
 		{"attention products", [...]string{"float", "scores in 8 bits, probabilities x V in float", "both in 8 bits"}[q.Attention]},
 		{"per-channel activations", orNone(q.PerChannel)},
+		{"one-sided activations", [...]string{"as they are", "moved to the middle of the codes"}[btoi(q.Centred)]},
 		{"small shapes", q.Small.String()},
 		{"recurrent operators in 8 bits", orNone(q.Dynamic)},
 		{"large constants of float arithmetic", q.Codes.String() + " codes behind Cast and Mul, or float16 behind Cast: widened once, at load"},
