@@ -1,6 +1,9 @@
 package quant
 
 import (
+	"context"
+	"slices"
+
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/calib/observe"
 	"github.com/onnxpass/onnxpass/graph"
@@ -32,6 +35,7 @@ func merge(members []*tensor, table *calib.Table) joint {
 	sum := observe.NewHistogram()
 	var zeros uint64
 	var lo, hi float64
+	members = slices.DeleteFunc(slices.Clone(members), func(t *tensor) bool { return t.repeat })
 	for _, t := range members {
 		j.symmetric = j.symmetric || t.symmetric
 		s := statistics(t.value, table)
@@ -122,13 +126,69 @@ func (c coding) mostClipped(limit float64) float64 {
 	return limit
 }
 
+// estimate chooses the parameters of every tensor.
+func (p *planner) estimate(ctx context.Context, table *calib.Table) error {
+	members := map[*tensor][]*tensor{}
+	for _, t := range p.tensors {
+		members[t.root()] = append(members[t.root()], t)
+	}
+	joints := make([]joint, len(p.tensors))
+	each := func(f func(i int, t *tensor)) {
+		p.each(len(p.tensors), func(i int) {
+			if t := p.tensors[i]; t.root() == t {
+				f(i, t)
+			}
+		})
+	}
+	each(func(i int, t *tensor) {
+		joints[i] = merge(members[t], table)
+		t.chosen = joints[i].estimate(p.profile.Quant, p.opt)
+	})
+	if p.opt.Range != Auto {
+		return nil
+	}
+	gains, err := p.measureGains(ctx, members, joints)
+	if err != nil {
+		return err
+	}
+	each(func(i int, t *tensor) {
+		if g := gains[t]; g != nil {
+			t.chosen = joints[i].judge(p.profile.Quant, p.opt, t.chosen, g)
+		}
+	})
+	return nil
+}
+
+// clearly is the share of the error of the mse range below which another range
+// takes its place. Smaller differences are less than what choosing other samples changes.
+const clearly = 0.9
+
+// judge weighs the errors beyond the ends of the range as they arrive behind
+// the layers, and takes the range of another method when its error is clearly smaller.
+func (j joint) judge(q target.Quantization, o Options, mse estimate, g *gain) estimate {
+	j.histogram.below, j.histogram.above = g.weight(0), g.weight(1)
+	best, least := mse, clearly*j.histogram.squaredError(mse.params)
+	for _, m := range []Method{MSE, MinMax, Mean} {
+		o.Range = m
+		if m == MSE {
+			o.MaxClip = 100
+		}
+		e := j.estimate(q, o)
+		e.method = string(Auto) + ", " + e.method
+		if err := j.histogram.squaredError(e.params); err < least {
+			best, least = e, err
+		}
+	}
+	return best
+}
+
 // estimate chooses range and parameters by the method of the options.
 func (j joint) estimate(q target.Quantization, o Options) estimate {
 	h, c := j.histogram, j.code(q)
 	lo, hi := j.bounds.limit(h.Min, h.Max)
 	e := estimate{method: string(o.Range), seen: Range{Lo: h.Min, Hi: h.Max}}
 	switch o.Range {
-	case MSE:
+	case MSE, Auto:
 		lo, hi = searchMSE(h, c, lo, hi, c.mostClipped(o.MaxClip/100))
 	case Percentile:
 		lo, hi = percentile(h, o.Percentile, lo, hi)

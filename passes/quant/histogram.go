@@ -20,12 +20,13 @@ type Histogram struct {
 	response     func(float64) float64 // through which errors count; nil: the identity
 	value, slope []float64             // of the response at the centres
 
-	total uint64
+	below, above float64 // weights of errors beyond the ends of the range
+	total        uint64
 }
 
 // newHistogram sorts the bins and drops empty ones.
 func newHistogram(lo, hi float64, bins []Bin) *Histogram {
-	h := &Histogram{Min: lo, Max: hi}
+	h := &Histogram{Min: lo, Max: hi, below: 1, above: 1}
 	for _, b := range bins {
 		if b.Count > 0 {
 			b.Centre = min(max(b.Centre, lo), hi) // the last bin reaches beyond the extreme
@@ -78,9 +79,9 @@ func (h *Histogram) squaredError(p Params) float64 {
 		var r float64
 		switch c := b.Centre; {
 		case c < lo:
-			r = (lo - c) * (lo - c)
+			r = h.below * (lo - c) * (lo - c)
 		case c > hi:
-			r = (c - hi) * (c - hi)
+			r = h.above * (c - hi) * (c - hi)
 		case b.Width >= s/2:
 			r = uniform
 		default:

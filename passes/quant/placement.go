@@ -307,7 +307,7 @@ func (p *planner) movesPad(n *graph.Node) bool {
 			return false
 		}
 	}
-	if p.profile.Quant.ChannelPad {
+	if p.profile.Quant.ChannelPad || p.profile.Quant.UnsignedPad && bounds(n.In(0)).Lo >= 0 && p.staysAlone(n.Out(0)) {
 		return true
 	}
 	if n.In(1) == nil || n.In(1).Const() == nil || n.In(3) != nil {
@@ -316,6 +316,17 @@ func (p *planner) movesPad(n *graph.Node) bool {
 	pads, err := n.In(1).Const().Int64s()
 	half := len(pads) / 2
 	return err == nil && half > 2 && pads[1] == 0 && pads[1+half] == 0
+}
+
+// staysAlone says whether nothing behind v can give it the scale, and with it
+// the zero point, of another tensor: its readers are no data movement.
+func (p *planner) staysAlone(v *graph.Value) bool {
+	for _, u := range v.Uses() {
+		if u.IsReturn() || p.profile.Moves(u.Node.Op()) {
+			return false
+		}
+	}
+	return true
 }
 
 // wantConcat lets the inputs of a wanted Concat carry pairs of their own where

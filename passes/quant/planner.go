@@ -95,8 +95,7 @@ func (p *planner) plan(ctx context.Context) error {
 			return err
 		}
 		if p.settled(table) {
-			p.estimate(table)
-			return nil
+			return p.estimate(ctx, table)
 		}
 	}
 }
@@ -313,19 +312,4 @@ func spread(j concatJoin, table *calib.Table) float64 {
 		return 1
 	}
 	return most / least
-}
-
-// estimate chooses the parameters of every tensor.
-func (p *planner) estimate(table *calib.Table) {
-	members := map[*tensor][]*tensor{}
-	for _, t := range p.tensors {
-		if !t.repeat {
-			members[t.root()] = append(members[t.root()], t)
-		}
-	}
-	p.each(len(p.tensors), func(i int) {
-		if t := p.tensors[i]; t.root() == t {
-			t.chosen = merge(members[t], table).estimate(p.profile.Quant, p.opt)
-		}
-	})
 }

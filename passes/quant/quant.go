@@ -19,12 +19,13 @@ const (
 	MSE        Method = "mse"        // least squared error on the histogram
 	MinMax     Method = "minmax"     // everything that was observed
 	Percentile Method = "percentile" // all but the outermost share of elements
+	Auto       Method = "auto"       // mse, with what lies beyond the range weighed as it arrives behind the layers that read the tensor
 	Mean       Method = "mean"       // mean over samples of each sample's minimum and maximum
 )
 
 // Options of the pass.
 type Options struct {
-	Range      Method  `choices:"mse|minmax|percentile|mean" help:"how the range of an activation is chosen"`
+	Range      Method  `choices:"mse|auto|minmax|percentile|mean" help:"how the range of an activation is chosen"`
 	Percentile float64 `min:"50" max:"100" help:"share of elements inside the range, in percent, for range=percentile"`
 	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent; symmetric ranges are not limited"`
 	ISA        string  `choices:"vnni|avx2" help:"x86 instructions of the machine that runs the file; avx2 (also AVX-512 without VNNI) enlarges the scales of channels whose 16-bit sums would saturate"`

@@ -91,6 +91,7 @@ type Quantization struct {
 	Movement         []string // data movement operators that run on 8-bit data
 	Native           []Native // float activations that are written in the runtime's own form
 	ChannelPad       bool     // a Pad of channels counts as data movement
+	UnsignedPad      bool     // it does where the tensor is never negative, so that its zero point is 0
 	Concat           Concat
 
 	PairSums bool // runs on x86 CPUs too that add products of unsigned and signed bytes in pairs, in 16 bits
