@@ -14,6 +14,7 @@ type class struct {
 	edits    []edit
 	gates    []*graph.Node // products y * f(y) of whose f the input is multiplied back
 	gated    bool          // gates are allowed
+	outputs  bool          // the target quantizes the outputs of convolutions
 	channels int
 	sites    []*site
 	reason   string // why the factors cannot be folded
@@ -76,7 +77,8 @@ const mostValues = 64
 // closure follows the channels of a site through all operators that commute
 // with factors for channels, up and down, until layers take them up.
 func (e *equalizer) closure(s *site) *class {
-	c := &class{values: map[*graph.Value]int{}, nodes: map[*graph.Node]bool{}, channels: s.stats.channels, gated: e.opt.Mode == Auto && e.profile.NeedsOutput("Conv")}
+	c := &class{values: map[*graph.Value]int{}, nodes: map[*graph.Node]bool{}, channels: s.stats.channels, outputs: e.profile.NeedsOutput("Conv")}
+	c.gated = c.outputs && e.opt.Mode == Auto
 	rank := rankOf(s.value)
 	axis := s.axis
 	if axis < 0 {

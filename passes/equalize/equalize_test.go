@@ -313,6 +313,18 @@ func TestDecline(t *testing.T) {
 	}
 }
 
+// A target that quantizes the outputs of convolutions gets no factors through an
+// activation that is not fused: its input has other ranges below zero.
+func TestUnfusedActivation(t *testing.T) {
+	rt := runtime(t)
+	for name, folds := range map[string]bool{"ort": false, "openvino": true} {
+		e := equalizerOf(t, parsed(t, network(`t = PRelu (c, col)`+depthwise, `y`, "")), rt, name)
+		if len(e.classes) != 1 || (e.classes[0].reason == "") != folds {
+			t.Errorf("%s: %+v", name, e.classes)
+		}
+	}
+}
+
 // Random chains of operators keep their function, and readers of all kinds compensate.
 func TestChains(t *testing.T) {
 	rt := runtime(t)

@@ -18,6 +18,8 @@ func (c *class) up(v *graph.Value, axis int) {
 	switch {
 	case n.Out(0) != v || n.Domain() != "":
 		c.fail(n.Op() + " computes it")
+	case c.outputs && n.Is("PRelu", "LeakyRelu") && n.In(0).Def() != nil && isLinear(n.In(0).Def()):
+		c.fail("what goes into the " + n.Op() + " is quantized as well, and has other ranges")
 	case commutes(n, axis):
 		c.nodes[n] = true
 		c.visit(n.In(0), axis)

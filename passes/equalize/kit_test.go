@@ -27,7 +27,7 @@ var kitShapes = map[string]map[string][]int64{
 // folded is how many classes of a model take random factors without a new
 // node, at least. It guards against a walk that gives up everywhere.
 var folded = map[string]int{
-	"vww_mobilenetv1_025.onnx": 13, "yunet_n_dynamic.onnx": 20, "portrait_sinet.onnx": 3, "fashion_vit.onnx": 1,
+	"vww_mobilenetv1_025.onnx": 13, "yunet_n_dynamic.onnx": 20, "portrait_sinet.onnx": 2, "fashion_vit.onnx": 1,
 }
 
 // Every place of every real network that can be equalized is, by random factors
