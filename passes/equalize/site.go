@@ -63,7 +63,8 @@ func (e *equalizer) reader(n *graph.Node) *reader {
 	if !n.Is("Conv", "ConvTranspose", "Gemm", "MatMul") || !e.profile.Runs8Bit(n.Op()) {
 		return nil
 	}
-	if ok, _ := e.env.Select.Match(n); !ok {
+	// Where outputs of layers are written in 8 bits whoever reads them, a layer that was excluded reads codes too.
+	if ok, _ := e.env.Select.Match(n); !ok && len(e.profile.Quant.Outputs) == 0 {
 		return nil
 	}
 	return asReader(n)

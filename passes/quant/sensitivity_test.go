@@ -87,7 +87,7 @@ func TestLayersAreTheQuantization(t *testing.T) {
 // prepared is the model as quant gets it.
 func prepared(t *testing.T, rt calib.Runner, path, name string) *graph.Model {
 	t.Helper()
-	n := quantizedAs(t, rt, path, "opset,cleanup,equalize", name, []string{"random"}, sample.Options{Max: 1})
+	n := quantizedAs(t, rt, path, "opset,cleanup,equalize", name, []string{"random"}, sample.Options{Max: 4}) // as the quantized one: equalize looks at them
 	return n.graph
 }
 
