@@ -353,3 +353,33 @@ func TestChains(t *testing.T) {
 		same(t, rt, before, m, draws(m, 2))
 	})
 }
+
+// Outlier channels behind a LayerNormalization with small weights, as transformers have them, are
+// divided by way of its gain; even channels that a matrix product mixes are left alone.
+func TestOutlierChannels(t *testing.T) {
+	rt := runtime(t)
+	for gain, wanted := range map[string]bool{"{1, 1, 400, 1, 1, 1, 1, 1}": true, "{1, 1, 1.5, 1, 1, 1, 1, 1}": false} {
+		m := parsed(t, network(`n = Transpose <perm = [0, 2, 3, 1]> (c) t = LayerNormalization (n, spiky, shift) y = MatMul (t, m2)`, `y`, `, float[8] spiky = `+gain))
+		w := m.Main.Value("m2")
+		quiet, err := scaled(w.Const(), func(i int) float64 { // the row that reads the loud channel
+			if i/5 == 2 {
+				return 0.002
+			}
+			return 1
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.SetInit(quiet)
+		before := m.Clone()
+		e := equalizerOf(t, m, rt, "openvino")
+		e.decide()
+		if got := len(e.classes) == 1 && e.classes[0].factors != nil; got != wanted {
+			t.Errorf("gain %s: %d classes, %+v", gain, len(e.classes), e.classes[0])
+		}
+		if err := e.apply(); err != nil {
+			t.Fatal(err)
+		}
+		same(t, rt, before, m, draws(m, 2))
+	}
+}
