@@ -5,7 +5,7 @@
 
 --ours and --rival are folders of files called like the kit's models; what one of them lacks is left out. --samples has a folder of .npy files
 for each task, as the kit's `eval.py --dump-calib` writes them; the first sample is what runs. All files of all models are loaded at once and
-take turns, one run each, in every round; a figure is the least of the rounds, a ratio that of the least. On a machine with other load put
+take turns in every round, in changing order, one run to warm up and one that counts; a figure is the least of the rounds, a ratio that of the least. On a machine with other load put
 `chrt -r 1` before the command.
 
 The share of layers is that of convolutions and matrix products that the runtime runs on 8-bit operands, out of all in the graph that it
@@ -35,6 +35,7 @@ class Ort:
         onnxruntime.set_default_logger_severity(3)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle sessions would hold the cores
         with tempfile.TemporaryDirectory() as folder:
             options.optimized_model_filepath = f"{folder}/optimized.onnx"
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -85,10 +86,13 @@ def load(engine, path, threads, x):
 def measure(cases, rounds):
     """The least seconds of every file, all files taking turns."""
     best = {k: [float("inf")] * len(files) for k, (_, files) in cases.items()}
-    for _ in range(rounds):
+    for turn in range(rounds):
         for name, (x, files) in cases.items():
-            for i, model in enumerate(files):
+            for k in range(len(files)):
+                i = (k + turn) % len(files)
+                model = files[i]
                 if model is not None:
+                    model.run(x)  # what another model left in the caches is nobody's fault
                     start = time.perf_counter()
                     model.run(x)
                     best[name][i] = min(best[name][i], time.perf_counter() - start)
