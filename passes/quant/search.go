@@ -21,6 +21,7 @@ func (b *budget) rank(ctx context.Context) error {
 			b.ranked = append(b.ranked, reverted{s.layers[i], s.shares[i], s.macs[i]})
 		}
 	}
+	b.ranked = b.affordable(b.ranked)
 	for o := range b.weights {
 		if !slices.ContainsFunc(b.ranked, func(r reverted) bool { return r.share[o] > 0 }) {
 			b.weights[o] = 0 // no layer makes noise there
@@ -47,15 +48,17 @@ func (b *budget) overdue() []float64 {
 	return out
 }
 
-// mostFloat is the number of ranked layers that may go to float.
-func (b *budget) mostFloat() int {
+// affordable leaves out the layers with which more than the allowed share of the work would be in float.
+func (b *budget) affordable(ranked []reverted) []reverted {
 	var sum float64
-	for i, r := range b.ranked {
-		if sum += r.macs; sum > b.opt.MaxFloat/100 {
-			return i
+	var out []reverted
+	for _, r := range ranked {
+		if sum+r.macs <= b.opt.MaxFloat/100 {
+			sum += r.macs
+			out = append(out, r)
 		}
 	}
-	return len(b.ranked)
+	return out
 }
 
 // saved is the share of the noise that some layers make, in the output where it is least.
@@ -92,7 +95,7 @@ func (b *budget) needed(t *trial, from, to int) int {
 // search finds the fewest ranked layers with which the gates hold; when no number does, the best trial.
 func (b *budget) search(ctx context.Context) (*trial, error) {
 	low, high, best := b.first, (*trial)(nil), b.first // the gates fail with low and hold with high
-	top := b.mostFloat()                               // the most layers left to try
+	top := len(b.ranked)                               // the most layers left to try
 	for i := 0; i < attempts && len(low.float) < top; i++ {
 		from := low
 		if high != nil {
