@@ -32,6 +32,7 @@ func (p *planner) apply() error {
 			p.integerBias(l)
 		}
 	}
+	p.shareZeros()
 	p.runDynamic()
 	p.widen()
 	return p.model.Main.Sort()
