@@ -339,3 +339,45 @@ func TestTables(t *testing.T) {
 		}
 	}
 }
+
+// A stored weight that meets a dequantized activation is not stored once more by the runtime, with one scale for all channels.
+func TestStoredWeightIsGuarded(t *testing.T) {
+	rt := runtime(t)
+	src := head + `main (float[1, 64, 8, 8] x) => (float[1, 64, 8, 8] y) <float[64, 64, 1, 1] w = random(1, -0.2, 0.2), float[64, 64, 1, 1] v = random(2)> {
+ [first] a = Conv (x, w)
+ r = Relu (a)
+ [last] y = Conv (r, v) }`
+	m := model(t, src)
+	f, _ := m.Main.Value("v").Const().Float32s()
+	for i := range f {
+		f[i] *= float32(math.Pow(1e-3, float64(i/64%2))) // every second channel is small
+	}
+	m.Main.Value("v").SetInit(onnx.FromFloat32s([]int64{64, 64, 1, 1}, f))
+	env := &passes.Env{Model: m, Target: target.Lookup("ort"), Report: &passes.StepReport{}, Calib: &calib.Calibration{Runner: rt, Samples: samples(m, 8), Threads: 1}}
+	if err := run(context.Background(), env, Options{Range: MinMax, Bias: "none"}); err != nil {
+		t.Fatal(err)
+	}
+	if l := env.Report.Layers[1]; l.Dtype != "float32" || l.Weight != "8 bits per channel" {
+		t.Fatalf("the test needs a stored weight: %+v", l)
+	}
+	g := m.Main.Value("y").Def().In(0).Def()
+	if g == nil || !g.Is("Sum") {
+		t.Errorf("the stored convolution reads %v", g)
+	}
+	p, _ := encode(t, m)
+	var s [2]calib.Session
+	for i, o := range []calib.Optimization{calib.Exact, calib.Full} {
+		var err error
+		if s[i], err = rt.Open(context.Background(), p, calib.OpenOptions{Optimization: o, Threads: 1}); err != nil {
+			t.Fatal(err)
+		}
+		defer s[i].Close()
+	}
+	c, err := calib.CompareSessions(context.Background(), s[0], s[1], samples(m, 4), calib.CompareOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Outputs[0].Cosine < 0.9999 || c.All.SQNR < 40 {
+		t.Errorf("%.1f dB between the file as written and as the runtime rewrites it", c.All.SQNR)
+	}
+}

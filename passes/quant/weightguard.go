@@ -16,13 +16,31 @@ func (p *planner) guardWeights() {
 		return
 	}
 	for n := range p.model.Main.Nodes() {
-		if !n.Is("Conv", "ConvTranspose", "Gemm") || n.In(0) == nil || n.In(1) == nil || n.In(1).Const() == nil || n.In(1).Const().Type != onnx.Float {
+		if !n.Is("Conv", "ConvTranspose", "Gemm") || n.In(0) == nil || !floatWeight(n.In(1)) {
 			continue
 		}
 		if dq := n.In(0).Def(); dq != nil && dq.Is("DequantizeLinear") && oneScale(dq.In(1)) {
 			n.SetIn(0, n.Before().By(passName).Op("Sum", n.In(0).Name()+"_float", n.In(0)).Out(0))
 		}
 	}
+}
+
+// floatWeight says whether v is a constant of floats, as it is or widened from its stored form: the runtime folds that first.
+func floatWeight(v *graph.Value) bool {
+	if v.Elem() != onnx.Float {
+		return false
+	}
+	for range 5 {
+		if v == nil || v.Const() != nil {
+			return v != nil
+		}
+		n := v.Def()
+		if n == nil || !n.Is("Cast", "Sub", "Mul") || n.Meta(graph.PassKey) != passName {
+			return false
+		}
+		v = n.In(0)
+	}
+	return false
 }
 
 // oneScale says whether a scale serves the whole tensor.
