@@ -6,18 +6,21 @@ import "github.com/onnxpass/onnxpass/graph"
 // come: a set of nodes that holds the producers of all that it reads.
 type cut struct {
 	graph *graph.Graph
-	goals []*graph.Value // what will be asked for, in any order
-	asked map[*graph.Value]bool
+	goals []*graph.Value       // what will be asked for, in any order
+	due   map[*graph.Value]int // how often each of them still will be
 	done  map[*graph.Node]bool
 }
 
 func newCut(g *graph.Graph, goals []*graph.Value) *cut {
-	return &cut{graph: g, goals: goals, asked: map[*graph.Value]bool{}, done: map[*graph.Node]bool{}}
+	c := &cut{graph: g, goals: goals, due: map[*graph.Value]int{}, done: map[*graph.Node]bool{}}
+	for _, v := range goals {
+		c.due[v]++
+	}
+	return c
 }
 
 // pass moves the cut behind the values and returns what must be held there.
 func (c *cut) pass(values []*graph.Value) []*graph.Value {
-	c.ask(values)
 	c.walk(values, func(*graph.Value) {}, func(n *graph.Node) {
 		if !cheap(n) {
 			c.done[n] = true
@@ -26,10 +29,10 @@ func (c *cut) pass(values []*graph.Value) []*graph.Value {
 	return c.frontier()
 }
 
-// ask notes that the values have been asked for and will not be again.
+// ask notes that the values are asked for now.
 func (c *cut) ask(values []*graph.Value) {
 	for _, v := range values {
-		c.asked[v] = true
+		c.due[v]--
 	}
 }
 
@@ -37,7 +40,7 @@ func (c *cut) ask(values []*graph.Value) {
 func (c *cut) frontier() []*graph.Value {
 	var rest []*graph.Value
 	for _, v := range c.goals {
-		if !c.asked[v] {
+		if c.due[v] > 0 {
 			rest = append(rest, v)
 		}
 	}

@@ -12,7 +12,9 @@ import (
 // the values at a cut through the main graph, and every step computes from
 // there. So a walk through all layers costs about one run of the model, and
 // what lies before the cut may be changed meanwhile without being run again.
-// It is for use by one goroutine at a time.
+// Runs use one thread each, so that results do not depend on how many there
+// are; Step.Run may be called for several samples at the same time. All else
+// is for one goroutine at a time.
 type Frontier struct {
 	runner  Runner
 	threads int
@@ -23,9 +25,9 @@ type Frontier struct {
 }
 
 // NewFrontier reads the samples of c and stands before the first node of m.
-// Goals are all the values that steps will want, each of them once; what none of them needs is never computed.
+// Goals are all the values that steps will want, as often as they will; what none of them needs is never computed.
 func NewFrontier(ctx context.Context, c *Calibration, m *graph.Model, goals []*graph.Value) (*Frontier, error) {
-	f := &Frontier{runner: c.Runner, threads: c.Threads, model: m, cut: newCut(m.Main, goals)}
+	f := &Frontier{runner: c.Runner, threads: c.threads(), model: m, cut: newCut(m.Main, goals)}
 	f.live = f.cut.frontier()
 	for i := range c.Samples.Len() {
 		s, err := c.Samples.Read(ctx, i)
@@ -113,7 +115,7 @@ func (s *Step) open(ctx context.Context, piece *graph.Model, outputs []*graph.Va
 	if err != nil {
 		return err
 	}
-	s.session, err = s.f.runner.Open(ctx, proto, OpenOptions{Optimization: Full, Threads: s.f.threads})
+	s.session, err = s.f.runner.Open(ctx, proto, OpenOptions{Optimization: Full, Threads: 1})
 	return err
 }
 
@@ -183,17 +185,46 @@ func (a Array) Copy() Array {
 	return Array{a.Type, slices.Clone(a.Shape), slices.Clone(a.Bytes)}
 }
 
-// PeakBytes is the most memory that a walk through the steps holds between
+// HeldBytes is the memory that a walk through the steps holds behind each of
 // them for one sample, given the bytes of every value.
-func PeakBytes(m *graph.Model, steps [][]*graph.Value, size func(*graph.Value) int64) int64 {
+func HeldBytes(m *graph.Model, steps [][]*graph.Value, size func(*graph.Value) int64) []int64 {
 	c := newCut(m.Main, slices.Concat(steps...))
-	var most int64
-	for _, want := range steps {
-		var sum int64
+	held := make([]int64, len(steps))
+	for i, want := range steps {
+		c.ask(want)
 		for _, v := range c.pass(want) {
-			sum += size(v)
+			held[i] += size(v)
 		}
-		most = max(most, sum)
 	}
-	return most
+	return held
+}
+
+// Refill stands at the same cut with other samples, which are run up to there.
+func (f *Frontier) Refill(ctx context.Context, samples *Set) error {
+	whole := &Frontier{runner: f.runner, threads: f.threads, model: f.model, cut: newCut(f.model.Main, f.live)}
+	whole.live = whole.cut.frontier()
+	step, err := whole.Open(ctx, f.live, StepOptions{})
+	if err != nil {
+		return err
+	}
+	defer step.Close()
+	whole.held = make([]map[string]Array, samples.Len())
+	fresh := make([]map[string]Array, samples.Len())
+	err = InTurn(samples.Len(), f.threads, func(i int, _ func(func() error) error) error {
+		s, err := samples.Read(ctx, i)
+		if err != nil {
+			return err
+		}
+		whole.held[i] = s.Inputs
+		defer func() { whole.held[i] = nil }()
+		fresh[i] = map[string]Array{}
+		return step.Run(ctx, i, nil, func(out []Array) error {
+			for k, v := range f.live {
+				fresh[i][v.Name()] = out[k].Copy()
+			}
+			return nil
+		})
+	})
+	f.held = fresh
+	return err
 }

@@ -48,7 +48,7 @@ type Runner interface {
 	Open(ctx context.Context, m *onnx.Model, o OpenOptions) (Session, error)
 }
 
-// Session is a loaded model. It is safe for use by one goroutine at a time.
+// Session is a loaded model. It is for use by one goroutine at a time, but that Run may be called by several.
 type Session interface {
 	Inputs() []Port
 	Outputs() []Port

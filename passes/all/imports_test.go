@@ -21,6 +21,7 @@ var rank = []struct {
 	{"cmd/", 90, true},
 	{"passes/all", 80, false},
 	{"passes/target", 50, false},
+	{"passes/layerwise", 50, false},
 	{"passes/", 70, false}, // passes never import each other
 	{"passes", 60, false},
 	{"calib/openvino", 45, false},

@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"context"
 	"math"
 
 	"github.com/onnxpass/onnxpass/graph"
@@ -11,21 +12,29 @@ import (
 const passName = "quant"
 
 // apply edits the model as planned.
-func (p *planner) apply() error {
+func (p *planner) apply(ctx context.Context) error {
 	for _, l := range p.layers {
 		if l.shift != nil {
 			p.correctBias(l)
 		}
 	}
-	stored := map[storedKey]*storedWeight{}
 	for _, l := range p.layers {
 		if l.reason == "" && l.weight != nil {
-			p.storeWeight(l, stored)
+			p.storeWeight(l)
 		}
 	}
 	params := map[*tensor][2]*graph.Value{}
 	for _, t := range p.tensors {
 		p.insertPair(t, params)
+	}
+	p.guardWeights()
+	if p.repairs() {
+		if err := p.model.Main.Sort(); err != nil {
+			return err
+		}
+		if err := p.repair(ctx, p.before); err != nil {
+			return err
+		}
 	}
 	for _, l := range p.layers {
 		if l.int8() && p.profile.NeedsIntegerBias(l.node.Op()) {
@@ -113,12 +122,12 @@ type storedWeight struct{ codes, scale, zero *graph.Value }
 
 // storeWeight makes the layer read its weight through DequantizeLinear, and
 // removes the float weight when nobody reads it any more.
-func (p *planner) storeWeight(l *layer, stored map[storedKey]*storedWeight) {
+func (p *planner) storeWeight(l *layer) {
 	w, key := p.weights[p.key(l)], storedKey{p.key(l), l.node.Graph()}
-	s := stored[key]
+	s := p.stored[key]
 	if s == nil {
 		s = newStored(w, l.weight, l.node.Graph())
-		stored[key] = s
+		p.stored[key] = s
 	}
 	var attrs []*onnx.Attribute
 	if w.axis >= 0 {

@@ -111,7 +111,7 @@ func channelAxis(n *graph.Node) int {
 
 // measureShifts runs a few samples to find what rounding the weights does to the means.
 func (p *planner) measureShifts(ctx context.Context) error {
-	if p.opt.Bias != BiasMean || p.env.DryRun {
+	if p.opt.Bias != BiasMean || p.env.DryRun || p.repairs() {
 		return nil
 	}
 	var observers []calib.Observer
@@ -212,7 +212,7 @@ func add(b []float32, d []float64) []float32 {
 
 // residual is W - Wq, computed when it is read.
 func (w *weight) residual() *onnx.Tensor {
-	t := w.source.Const()
+	t := w.data
 	axis, scales := w.axis, w.scale
 	return &onnx.Tensor{Type: onnx.Float, Dims: t.Dims, Data: onnx.Lazy(4*w.floats, func() ([]byte, error) {
 		x, err := t.Float32s()

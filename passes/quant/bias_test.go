@@ -52,7 +52,7 @@ func checkShift(t *testing.T, rt calib.Runner, src string) {
 	set := positive(m, 16)
 	env := &passes.Env{Model: m, Target: target.Lookup("openvino"), Runner: rt, Report: &passes.StepReport{},
 		Calib: &calib.Calibration{Runner: rt, Samples: set, Threads: 1}}
-	p, err := newPlanner(env, Options{Range: MinMax, Bias: BiasMean})
+	p, err := newPlanner(env, Options{Range: MinMax, Bias: BiasMean, Effort: EffortFast})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,10 +9,7 @@ import (
 // each calls fn for 0 to n-1, several at a time; the calls must not depend on
 // each other. A panic in one of them is the caller's.
 func (p *planner) each(n int, fn func(i int)) {
-	threads := goruntime.GOMAXPROCS(0)
-	if p.env.Calib != nil && p.env.Calib.Threads > 0 {
-		threads = p.env.Calib.Threads
-	}
+	threads := p.threads()
 	var next atomic.Int64
 	var failed atomic.Value
 	work := func() {
@@ -33,6 +30,14 @@ func (p *planner) each(n int, fn func(i int)) {
 	if f, ok := failed.Load().(failure); ok {
 		panic(f.value)
 	}
+}
+
+// threads is how many things may run at the same time.
+func (p *planner) threads() int {
+	if p.env.Calib != nil && p.env.Calib.Threads > 0 {
+		return p.env.Calib.Threads
+	}
+	return goruntime.GOMAXPROCS(0)
 }
 
 // failure holds what a call panicked with: atomic.Value wants one type.

@@ -26,6 +26,7 @@ type planner struct {
 	layers  []*layer
 	byNode  map[*graph.Node]*layer
 	weights map[weightKey]*weight
+	stored  map[storedKey]*storedWeight
 	depth   map[*graph.Node]int
 	regions *region.Map // of the main graph
 
@@ -57,7 +58,7 @@ type weightKey struct {
 func newPlanner(env *passes.Env, o Options) (*planner, error) {
 	p := &planner{
 		env: env, opt: o, model: env.Model, profile: env.Target,
-		byNode: map[*graph.Node]*layer{}, weights: map[weightKey]*weight{}, own: map[*graph.Value]bool{}, avoid: map[*graph.Node]bool{},
+		byNode: map[*graph.Node]*layer{}, weights: map[weightKey]*weight{}, stored: map[storedKey]*storedWeight{}, own: map[*graph.Value]bool{}, avoid: map[*graph.Node]bool{},
 	}
 	if p.profile == nil {
 		p.profile = target.Lookup("portable")

@@ -29,16 +29,30 @@ type Options struct {
 	Percentile float64 `min:"50" max:"100" help:"share of elements inside the range, in percent, for range=percentile"`
 	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent; symmetric ranges are not limited"`
 	ISA        string  `choices:"vnni|avx2" help:"x86 instructions of the machine that runs the file; avx2 (also AVX-512 without VNNI) enlarges the scales of channels whose 16-bit sums would saturate"`
-	Bias       string  `choices:"mean|none" help:"correct biases for what rounding the weights adds to the mean of each output channel"`
+	Bias       string  `choices:"mean|none" help:"correct biases for what quantization adds to the mean of each output channel"`
+	Effort     string  `choices:"fast|default|high" help:"fast corrects biases alone; the others rebuild layer after layer on samples"`
+	Rounding   string  `choices:"feedback|nearest" help:"how weights are rounded when layers are rebuilt"`
+	Refit      bool    `help:"meet the original's outputs by least squares when layers are rebuilt"`
 	Budget     string  `choices:"revert|off" help:"with --min-sqnr or --min-agree: return the fewest layers to float that the gate needs, or only judge"`
 	MaxFloat   float64 `min:"0" max:"100" help:"most multiply-accumulates that the budget may return to float, in percent"`
 }
 
 // defaults of the pass.
-var defaults = Options{Range: MSE, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean, Budget: BudgetRevert, MaxFloat: 50}
+var defaults = Options{
+	Range: MSE, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean, Effort: EffortDefault, Rounding: RoundFeedback, Refit: true,
+	Budget: BudgetRevert, MaxFloat: 50,
+}
 
-// BiasMean corrects biases.
-const BiasMean = "mean"
+// The choices of Options.
+const (
+	BiasMean      = "mean"
+	BiasNone      = "none"
+	EffortFast    = "fast"
+	EffortDefault = "default"
+	EffortHigh    = "high"
+	RoundFeedback = "feedback"
+	RoundNearest  = "nearest"
+)
 
 // Pass quantizes a model to static INT8 for the profile of the environment.
 //
@@ -92,7 +106,7 @@ func quantizeModel(ctx context.Context, env *passes.Env, o Options, float map[st
 		return p, nil
 	}
 	p.before = env.Model.Clone()
-	return p, p.edit()
+	return p, p.edit(ctx)
 }
 
 // decide takes all decisions; it reads the model only.
@@ -113,13 +127,17 @@ func (p *planner) decide(ctx context.Context) error {
 }
 
 // edit carries them out.
-func (p *planner) edit() error {
-	if err := p.apply(); err != nil {
+func (p *planner) edit(ctx context.Context) error {
+	if err := p.apply(ctx); err != nil {
 		return err
 	}
 	p.nativeForms()
-	p.guardWeights()
 	return nil
+}
+
+// repairs says whether layers are rebuilt on samples.
+func (p *planner) repairs() bool {
+	return p.env.Calib != nil && p.opt.Effort != EffortFast
 }
 
 // collect asks for the statistics of the tensors that carry pairs.

@@ -242,9 +242,9 @@ func (w *weight) shrink(p packing, limits codeLimits) (float64, error) {
 	for i, s := range w.scale {
 		growth = max(growth, float64(s)/float64(start[i]))
 	}
-	x, err := w.source.Const().Float32s()
+	x, err := w.data.Float32s()
 	if err == nil {
-		w.sqnr = w.quality(x, channelsOf(w.source.Const().Dims, w.axis))
+		w.sqnr = w.quality(x, channelsOf(w.data.Dims, w.axis))
 	}
 	return growth, err
 }

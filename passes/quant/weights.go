@@ -17,10 +17,13 @@ const floorRatio = 1e-4
 // for each index of the axis of output channels.
 type weight struct {
 	source *graph.Value
-	axis   int // -1: one scale for the tensor
+	data   *onnx.Tensor // of source, which goes away when the codes take its place
+	axis   int          // -1: one scale for the tensor
 	scale  []float32
-	sqnr   float64 // dB of the stored against the float weight; +Inf when equal
-	floats int64   // elements
+	sqnr   float64   // dB of the stored against the float weight; +Inf when equal
+	floats int64     // elements
+	codes  []int8    // in the order of source; nil: rounded to nearest
+	coded  []float32 // the scales that codes belong to
 }
 
 // errNotFinite is a weight that holds NaN or infinity.
@@ -30,7 +33,7 @@ var errNotFinite = errors.New("the weight is not finite")
 // output channel c, floored for channels that are dead beside the others.
 func newWeight(n *graph.Node, v *graph.Value) (*weight, error) {
 	t := v.Const()
-	w := &weight{source: v, axis: target.WeightAxis(n, len(t.Dims))}
+	w := &weight{source: v, data: t, axis: target.WeightAxis(n, len(t.Dims))}
 	x, err := t.Float32s()
 	if err != nil {
 		return nil, fmt.Errorf("weight %s: %w", v.Name(), err)
@@ -103,9 +106,12 @@ func (w *weight) quality(x []float32, g channels) float64 {
 
 // tensor is the int8 initializer; its codes are computed when they are read.
 func (w *weight) tensor() *onnx.Tensor {
-	t := w.source.Const()
+	t := w.data
 	dims := append([]int64(nil), t.Dims...)
 	axis, scales := w.axis, w.scale
+	if w.codes != nil {
+		return onnx.From(dims, w.recoded())
+	}
 	return &onnx.Tensor{Type: onnx.Int8, Dims: dims, Data: onnx.Lazy(w.floats, func() ([]byte, error) {
 		x, err := t.Float32s()
 		if err != nil {
@@ -119,4 +125,18 @@ func (w *weight) tensor() *onnx.Tensor {
 		})
 		return out, nil
 	})}
+}
+
+// recoded are the chosen codes under the present scales.
+func (w *weight) recoded() []int8 {
+	out := append([]int8(nil), w.codes...)
+	channelsOf(w.data.Dims, w.axis).runs(len(out), func(c, from, to int) {
+		if w.scale[c] == w.coded[c] {
+			return
+		}
+		for i, q := range out[from:to] {
+			out[from+i] = code(float32(q)*w.coded[c], w.scale[c])
+		}
+	})
+	return out
 }

@@ -22,14 +22,14 @@ func openvino() *Profile {
 		Name:    "openvino",
 		Title:   "OpenVINO, CPU plugin",
 		Version: "measured with 2026.4.1 (AVX512-VNNI)",
-		Summary: "unsigned 8-bit activations with zero points, both inputs of residual additions quantized, float biases, FP32 elsewhere",
+		Summary: "unsigned 8-bit activations with zero points, residual additions in float, float biases, FP32 elsewhere",
 		Quant: Quantization{
 			Linear:      []string{"Conv", "ConvTranspose", "Gemm", "MatMul"},
 			Signed:      onnx.Uint8,
 			Unsigned:    onnx.Uint8,
 			ZeroPoint:   Any,
 			PerChannel:  []string{"DepthwiseConv"},
-			Residual:    ResidualBoth,
+			Residual:    ResidualFloat, // quantized additions are no faster, and every block adds their noise to the stream
 			UnsignedPad: true,
 			Movement:    movement("Concat", "Split"),
 			Concat:      ConcatJoin,

@@ -1,0 +1,236 @@
+package layerwise
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/lapack/lapack64"
+)
+
+// Multiply is the product of matrices a [rows, inner] and b [inner, cols],
+// row-major, such as calib.Product.Of. Its precision is that of float32.
+type Multiply func(a, b []float32, rows, inner, cols int) ([]float32, error)
+
+// block is how many columns are solved or rounded one by one before what they
+// mean for the others is worked out in one product.
+const block = 64
+
+// factor is the Cholesky factor of the covariance of one group's windows with
+// a ridge: H = R^T R, R upper triangular, the columns ordered from the least
+// to the largest variance. It serves both least squares and rounding.
+type factor struct {
+	order []int
+	n     int
+	r     []float32 // row-major; zero below the diagonal
+}
+
+// newFactor factors h, a covariance of n windows, which it overwrites, with a
+// ridge of the given share of its mean diagonal. It is nil when h is not a covariance at all.
+func newFactor(h []float64, n int, ridge float64) *factor {
+	f := &factor{n: n, order: byVariance(h, n)}
+	var trace float64
+	for i := range n {
+		trace += h[i*n+i]
+	}
+	if !(trace > 0) || math.IsInf(trace, 0) {
+		return nil
+	}
+	s := make([]float64, n*n)
+	for i, a := range f.order {
+		for j := i; j < n; j++ {
+			s[i*n+j] = h[a*n+f.order[j]]
+		}
+		s[i*n+i] += ridge * trace / float64(n)
+	}
+	if _, ok := lapack64.Potrf(blas64.Symmetric{N: n, Stride: n, Data: s, Uplo: blas.Upper}); !ok {
+		return nil
+	}
+	f.r = make([]float32, n*n)
+	for i, v := range s {
+		f.r[i] = float32(v)
+	}
+	return f
+}
+
+// byVariance lists the columns of h from the least to the largest diagonal element.
+func byVariance(h []float64, n int) []int {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch x, y := h[a*n+a], h[b*n+b]; {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	return order
+}
+
+// permuted copies rows of n elements into the factor's order.
+func (f *factor) permuted(w []float32) []float32 {
+	out := make([]float32, len(w))
+	for from := 0; from < len(w); from += f.n {
+		for i, at := range f.order {
+			out[from+i] = w[from+at]
+		}
+	}
+	return out
+}
+
+// restore is the inverse of permuted, into w.
+func (f *factor) restore(w, ordered []float32) {
+	for from := 0; from < len(w); from += f.n {
+		for i, at := range f.order {
+			w[from+at] = ordered[from+i]
+		}
+	}
+}
+
+// turned is the transpose of the block of R of the rows [0, rows) and the columns [lo, hi).
+func (f *factor) turned(rows, lo, hi int) []float32 {
+	out := make([]float32, (hi-lo)*rows)
+	for i := range rows {
+		for j, v := range f.r[i*f.n+lo : i*f.n+hi] {
+			out[j*rows+i] = v
+		}
+	}
+	return out
+}
+
+// columns copies the columns [lo, hi) of rows of n elements.
+func columns(w []float32, n, lo, hi int) []float32 {
+	out := make([]float32, 0, len(w)/n*(hi-lo))
+	for from := 0; from < len(w); from += n {
+		out = append(out, w[from+lo:from+hi]...)
+	}
+	return out
+}
+
+// accumulate adds sign times the rows of d, cols elements each, to the columns from lo of rows of n elements.
+func accumulate(w, d []float32, n, lo, cols int, sign float32) {
+	for k := 0; k*n < len(w); k++ {
+		to := w[k*n+lo : k*n+lo+cols]
+		for j, v := range d[k*cols : (k+1)*cols] {
+			to[j] += sign * v
+		}
+	}
+}
+
+// solve replaces every row b of w, n elements each, by x with x H = b.
+func (f *factor) solve(w []float32, multiply Multiply, each func(n int, fn func(i int))) error {
+	n, rows := f.n, len(w)/f.n
+	y := f.permuted(w)
+	for lo := 0; lo < n; lo += block { // y R = b
+		hi := min(lo+block, n)
+		each(rows, func(k int) { f.forward(y[k*n:(k+1)*n], lo, hi) })
+		if hi == n {
+			break
+		}
+		right := make([]float32, 0, (hi-lo)*(n-hi))
+		for i := lo; i < hi; i++ {
+			right = append(right, f.r[i*n+hi:(i+1)*n]...)
+		}
+		d, err := multiply(columns(y, n, lo, hi), right, rows, hi-lo, n-hi)
+		if err != nil {
+			return err
+		}
+		accumulate(y, d, n, hi, n-hi, -1)
+	}
+	for hi := n; hi > 0; { // x R^T = y
+		lo := (hi - 1) / block * block
+		each(rows, func(k int) { f.backward(y[k*n:(k+1)*n], lo, hi) })
+		if lo > 0 {
+			d, err := multiply(columns(y, n, lo, hi), f.turned(lo, lo, hi), rows, hi-lo, lo)
+			if err != nil {
+				return err
+			}
+			accumulate(y, d, n, 0, lo, -1)
+		}
+		hi = lo
+	}
+	f.restore(w, y)
+	return nil
+}
+
+func (f *factor) forward(y []float32, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		y[i] /= f.r[i*f.n+i]
+		row := f.r[i*f.n : (i+1)*f.n]
+		for j := i + 1; j < hi; j++ {
+			y[j] -= y[i] * row[j]
+		}
+	}
+}
+
+func (f *factor) backward(y []float32, lo, hi int) {
+	for i := hi - 1; i >= lo; i-- {
+		row := f.r[i*f.n : (i+1)*f.n]
+		s := y[i]
+		for j := i + 1; j < hi; j++ {
+			s -= row[j] * y[j]
+		}
+		y[i] = s / row[i]
+	}
+}
+
+// round replaces every row of w, n elements each, by values of a grid, one
+// after another from the input of largest variance to that of the least; each
+// takes over, as far as it can, the error that those before it made in the
+// output. What is left is that of Babai's nearest plane, which GPTQ reaches
+// by way of the inverse.
+func (f *factor) round(w []float32, grid func(row int, v float32) float32, multiply Multiply, each func(n int, fn func(i int))) error {
+	n, rows := f.n, len(w)/f.n
+	x := f.permuted(w)
+	carried := make([]float32, len(w)) // R e, of the columns that are rounded
+	for hi := n; hi > 0; {
+		lo := (hi - 1) / block * block
+		errors := make([]float32, rows*(hi-lo))
+		each(rows, func(k int) {
+			f.roundBlock(x[k*n:(k+1)*n], carried[k*n:(k+1)*n], errors[k*(hi-lo):(k+1)*(hi-lo)], lo, hi,
+				func(v float32) float32 { return grid(k, v) })
+		})
+		if lo > 0 {
+			d, err := multiply(errors, f.turned(lo, lo, hi), rows, hi-lo, lo)
+			if err != nil {
+				return err
+			}
+			accumulate(carried, d, n, 0, lo, 1)
+		}
+		hi = lo
+	}
+	f.restore(w, x)
+	return nil
+}
+
+func (f *factor) roundBlock(x, carried, errors []float32, lo, hi int, grid func(float32) float32) {
+	for i := hi - 1; i >= lo; i-- {
+		row := f.r[i*f.n : (i+1)*f.n]
+		s := carried[i]
+		for j := i + 1; j < hi; j++ {
+			s += row[j] * errors[j-lo]
+		}
+		q := grid(x[i] + s/row[i])
+		errors[i-lo] = x[i] - q
+		x[i] = q
+	}
+}
+
+// plain multiplies in Go, for small matrices.
+func plain(a, b []float32, rows, inner, cols int) ([]float32, error) {
+	out := make([]float32, rows*cols)
+	for i := range rows {
+		for k := range inner {
+			v := a[i*inner+k]
+			for j, w := range b[k*cols : (k+1)*cols] {
+				out[i*cols+j] += v * w
+			}
+		}
+	}
+	return out, nil
+}

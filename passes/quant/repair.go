@@ -1,0 +1,189 @@
+package quant
+
+import (
+	"context"
+	"slices"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/passes/layerwise"
+)
+
+// effort is what repairing layers may cost.
+type effort struct {
+	samples int       // at most
+	memory  int64     // bytes held between layers
+	rows    int       // positions wanted for each column of a layer's matrix
+	columns int       // of the largest matrix whose second moments are taken
+	ridges  []float64 // that are tried; the first one also damps rounding without a refit
+	all     bool      // build the chosen form anew of all samples, those for judging included
+}
+
+// efforts by the names of the option; fast has no walk through the layers.
+var efforts = map[string]effort{
+	EffortDefault: {samples: 32, memory: 64 << 20, rows: 12, columns: 2304, ridges: []float64{0.1, 1}},
+	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, columns: 4608, ridges: []float64{0.1, 1}, all: true},
+}
+
+// repair walks through the layers of the quantized model in order. Each layer
+// sees what the layers before it, already repaired, make of the samples, and
+// is rebuilt towards what the original computes there: its weights by least
+// squares and rounding with error feedback, its bias by the difference of the
+// means. What wins on samples that were not used for it is taken.
+type repair struct {
+	*planner
+	effort  effort
+	layers  []*rebuilt
+	product *calib.Product
+	teacher *calib.Frontier
+	student *calib.Frontier
+	held    []int64 // by layer: bytes of one sample behind it, in both models
+}
+
+// rebuilt is one layer of the walk.
+type rebuilt struct {
+	*layer
+	weight  *weight
+	matrix  *layerwise.Layer
+	biased  bool
+	y       *graph.Value // its output in the original
+	spatial []int64      // positions of the output, by dimension
+	before  float64      // squared error of the output with weights rounded to nearest, on the samples for judging
+	after   float64      // with what was chosen
+	how     string
+}
+
+func (p *planner) repair(ctx context.Context, original *graph.Model) error {
+	r := &repair{planner: p, effort: efforts[p.opt.Effort]}
+	r.find(original)
+	if len(r.layers) == 0 {
+		return nil
+	}
+	var err error
+	if r.product, err = calib.NewProduct(ctx, p.env.Calib.Runner, p.threads()); err != nil {
+		return err
+	}
+	defer r.product.Close()
+	if err := r.start(ctx, original); err != nil {
+		return err
+	}
+	for i, l := range r.layers {
+		if err := r.refill(ctx, i); err != nil {
+			return err
+		}
+		if err := r.rebuild(ctx, l); err != nil {
+			return err
+		}
+		p.env.Advance("repair", i+1, len(r.layers))
+	}
+	return r.guardRepaired()
+}
+
+// find lists the layers to walk through, in graph order. Weights that several layers share stay as they are.
+func (r *repair) find(original *graph.Model) {
+	readers := map[weightKey]int{}
+	for _, l := range r.planner.layers {
+		if l.reason == "" && l.weight != nil {
+			readers[r.key(l)]++
+		}
+	}
+	position := map[*graph.Node]int{}
+	for n := range r.model.Main.Nodes() {
+		position[n] = len(position)
+	}
+	for _, l := range r.planner.layers {
+		if l.int8() && l.weight != nil && l.node.Graph() == r.model.Main && readers[r.key(l)] == 1 {
+			if b := r.rebuildable(l, original); b != nil {
+				r.layers = append(r.layers, b)
+			}
+		}
+	}
+	slices.SortStableFunc(r.layers, func(a, b *rebuilt) int { return position[a.node] - position[b.node] })
+}
+
+// rebuildable is the layer with what the walk has to know of it; nil when it cannot take part.
+func (r *repair) rebuildable(l *layer, original *graph.Model) *rebuilt {
+	w := r.weights[r.key(l)]
+	matrix, why := layerwise.Of(l.node, w.data.Dims)
+	y, dims := original.Main.Value(l.node.Out(0).Name()), r.dims(l.node.Out(0))
+	if why != "" || y == nil || dims == nil || w.axis < 0 {
+		return nil
+	}
+	return &rebuilt{layer: l, weight: w, matrix: matrix, biased: l.biasable(w), y: y, spatial: matrix.Spatial(dims)}
+}
+
+// start stands before the first layer with as many samples as the memory allows.
+func (r *repair) start(ctx context.Context, original *graph.Model) error {
+	var ys, xs []*graph.Value
+	for _, l := range r.layers {
+		ys, xs = append(ys, l.y), append(xs, l.node.In(0))
+	}
+	r.held = calib.HeldBytes(original, single(ys), r.bytes)
+	for i, n := range calib.HeldBytes(r.model, single(xs), r.bytes) {
+		r.held[i] += n
+	}
+	c := &calib.Calibration{Runner: r.env.Calib.Runner, Samples: r.samples(0), Threads: r.env.Calib.Threads}
+	var err error
+	if r.teacher, err = calib.NewFrontier(ctx, c, original, ys); err != nil {
+		return err
+	}
+	r.student, err = calib.NewFrontier(ctx, c, r.model, xs)
+	return err
+}
+
+// fewest is the number of samples below which no memory limit goes.
+const fewest = 8
+
+// cheap is the number of multiply-accumulates that take so little time that
+// small models can use more samples than the effort has.
+const cheap = 4e9
+
+// samples are those that can be held from layer i on.
+func (r *repair) samples(i int) *calib.Set {
+	most := max(1, slices.Max(r.held[i:]))
+	n := max(int64(r.effort.samples), cheap/max(1, r.cost.MACs))
+	return r.env.Calib.Samples.Spread(int(max(fewest, min(n, r.effort.memory/most))))
+}
+
+// refill starts again in front of layer i with more samples when what has to
+// be held from there on is so much smaller that there is room for them.
+func (r *repair) refill(ctx context.Context, i int) error {
+	more := r.samples(i)
+	if i == 0 || more.Len() < 2*r.teacher.Len() {
+		return nil
+	}
+	if err := r.teacher.Refill(ctx, more); err != nil {
+		return err
+	}
+	return r.student.Refill(ctx, more)
+}
+
+func single(values []*graph.Value) [][]*graph.Value {
+	var out [][]*graph.Value
+	for _, v := range values {
+		out = append(out, []*graph.Value{v})
+	}
+	return out
+}
+
+// bytes is the memory that a value takes, by the sizes of the first sample.
+func (r *repair) bytes(v *graph.Value) int64 {
+	if d := v.Def(); d != nil && d.Is("QuantizeLinear") {
+		return r.bytes(d.In(0)) / 4
+	}
+	return elements(r.dims(v)) * int64(max(v.Elem().Bits(), 8)) / 8
+}
+
+// rebuild measures one layer and stores what is best for it.
+func (r *repair) rebuild(ctx context.Context, l *rebuilt) error {
+	m, err := r.measure(ctx, l)
+	if err != nil || m == nil {
+		return err
+	}
+	best, err := r.choose(ctx, l, m)
+	if err != nil {
+		return err
+	}
+	r.store(l, best)
+	return nil
+}

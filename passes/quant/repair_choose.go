@@ -1,0 +1,156 @@
+package quant
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/passes/layerwise"
+)
+
+// candidate is a way to store a layer's weight, in the order of the matrices.
+type candidate struct {
+	recipe
+	scale []float32
+	codes []int8
+	delta []float32 // stored less original weight
+	shift []float64 // of the bias
+}
+
+// recipe says how a candidate is made: with a fit or, without one, by rounding to nearest.
+type recipe struct {
+	name  string
+	fit   *layerwise.Fit
+	refit bool
+}
+
+// choose compares the recipes on the samples that were put aside and returns what the best one makes.
+func (r *repair) choose(ctx context.Context, l *rebuilt, m *measured) (*candidate, error) {
+	best, err := r.make(l, m, recipe{name: "nearest"})
+	l.how = "nearest"
+	if err != nil || m.check.XX == nil || m.check.N == 0 || m.fit.N == 0 {
+		return best, err
+	}
+	tools := r.tools(ctx)
+	if l.before, err = m.check.Error(best.delta, best.shift, tools); err != nil {
+		return nil, err
+	}
+	l.after = l.before
+	for i, ridge := range r.effort.ridges {
+		fit := layerwise.NewFit(m.fit, ridge, l.biased, tools)
+		for _, how := range r.recipes(fit, i == 0) {
+			c, err := r.make(l, m, how)
+			if err != nil {
+				return nil, err
+			}
+			e, err := m.check.Error(c.delta, c.shift, tools)
+			if err != nil {
+				return nil, err
+			}
+			if e < l.after {
+				best, l.after, l.how = c, e, c.name
+			}
+		}
+	}
+	return best, nil
+}
+
+func (r *repair) tools(ctx context.Context) layerwise.Tools {
+	return layerwise.Tools{Threads: r.threads(), Multiply: func(a, b []float32, rows, inner, cols int) ([]float32, error) {
+		return r.product.Of(ctx, a, b, rows, inner, cols)
+	}}
+}
+
+// recipes are what can be made with a fit.
+func (r *repair) recipes(fit *layerwise.Fit, first bool) []recipe {
+	var out []recipe
+	if r.opt.Rounding == RoundFeedback && first {
+		out = append(out, recipe{"feedback", fit, false})
+	}
+	if r.opt.Refit {
+		out = append(out, recipe{"refit", fit, true})
+	}
+	return out
+}
+
+// make stores the weight by a recipe.
+func (r *repair) make(l *rebuilt, m *measured, how recipe) (*candidate, error) {
+	c := &candidate{recipe: how, scale: l.weight.scale, codes: make([]int8, len(m.base)), delta: append([]float32(nil), m.base...)}
+	if how.refit {
+		change, err := how.fit.Refit()
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range change {
+			c.delta[i] += v
+		}
+		c.scale = scales(c.delta, l.matrix.Cols)
+	}
+	if how.fit != nil && r.opt.Rounding == RoundFeedback {
+		err := how.fit.Round(c.delta, func(ch int, v float32) float32 { return float32(code(v, c.scale[ch])) * c.scale[ch] })
+		if err != nil {
+			return nil, err
+		}
+	}
+	for i, v := range c.delta {
+		s := c.scale[i/l.matrix.Cols]
+		c.codes[i] = code(v, s)
+		c.delta[i] = float32(c.codes[i])*s - m.base[i]
+	}
+	c.shift = make([]float64, l.matrix.Channels())
+	if l.biased && r.opt.Bias != BiasNone {
+		c.shift = m.scatter.Shift(c.delta)
+	}
+	return c, nil
+}
+
+// scales are those of newWeight, for a matrix of rows of the given length.
+func scales(w []float32, cols int) []float32 {
+	most := make([]float64, len(w)/cols)
+	var largest float64
+	for i, v := range w {
+		a := math.Abs(float64(v))
+		most[i/cols], largest = max(most[i/cols], a), max(largest, a)
+	}
+	out := make([]float32, len(most))
+	for c, v := range most {
+		out[c] = scale(max(v, floorRatio*largest) / 127)
+	}
+	return out
+}
+
+// store gives the quantized model the chosen weight and bias.
+func (r *repair) store(l *rebuilt, c *candidate) {
+	w := l.weight
+	w.scale, w.codes, w.coded = slices.Clone(c.scale), layerwise.Tensor(l.matrix, c.codes), c.scale
+	r.restore(l.layer)
+	for _, d := range c.shift {
+		if d != 0 {
+			l.shift = c.shift
+			r.correctBias(l.layer)
+			return
+		}
+	}
+}
+
+// restore writes the layer's codes and scales as they are now.
+func (p *planner) restore(l *layer) {
+	w, s := p.weightOf(l), p.stored[storedKey{p.key(l), l.node.Graph()}]
+	s.codes.SetInit(w.tensor())
+	s.scale.SetInit(onnx.FromFloat32s([]int64{int64(len(w.scale))}, w.scale))
+}
+
+// guardRepaired keeps what was repaired within 16 bits where that is asked for.
+func (r *repair) guardRepaired() error {
+	if r.opt.ISA != ISAAVX2 {
+		return nil
+	}
+	if err := r.guardCodes(); err != nil {
+		return err
+	}
+	for _, l := range r.layers {
+		r.restore(l.layer)
+	}
+	return nil
+}
