@@ -115,13 +115,14 @@ func sqnr(t *testing.T, rt calib.Runner, a, b *graph.Model, set *calib.Set) floa
 
 // A ranking is complete, in order, the same for every number of threads, and
 // leaves the model alone. Its forecast for the suggested layers holds within
-// 1.5 dB: errors of layers add up nearly, not exactly.
+// 1.5 dB: errors of layers add up nearly, not exactly. Rebuilt layers answer for
+// the ones before them, so that their errors add up less well; these are not rebuilt.
 func TestRankForecast(t *testing.T) {
 	rt := runtime(t)
 	var rankings []*quant.Ranking
 	for _, threads := range []int{1, 2} {
 		r := &quant.Ranking{}
-		job := fashionJob(t, rt, "ort", "quant")
+		job := fashionJob(t, rt, "ort", "quant:effort=fast")
 		job.Set.Passes = slices.Clone(job.Set.Passes)
 		for i, p := range job.Set.Passes {
 			if p.Name == "quant" {
@@ -158,7 +159,7 @@ func TestRankForecast(t *testing.T) {
 		t.Errorf("shares add up to %v %%", share)
 	}
 	forecast := r.Layers[len(r.Exclude)-1].Forecast
-	job := fashionJob(t, rt, "ort", "quant")
+	job := fashionJob(t, rt, "ort", "quant:effort=fast")
 	job.Select.Exclude = r.Exclude
 	job.HeldOut = job.Samples.Spread(8)
 	done, err := passes.Run(context.Background(), job)
