@@ -22,6 +22,8 @@ type Env struct {
 	Log    *slog.Logger       // nil: silent
 	DryRun bool               // plan and report, edit nothing
 	Gates  Gates              // what the finished model must keep: a pass may give up less of its work to reach them
+	Shapes map[string][]int64 // of inputs, to count MACs for
+	Sizes  map[string]int64   // of symbolic dimensions, likewise
 	Report *StepReport
 
 	// Progress, if not nil, hears how far a long step is. It may be called from several goroutines.

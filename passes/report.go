@@ -31,6 +31,8 @@ type StepReport struct {
 	Layers  []Layer       `json:"layers,omitempty"`
 	Regions []Region      `json:"regions,omitempty"`
 	Ranges  []Range       `json:"ranges,omitempty"`
+	Pools   []Pool        `json:"pools,omitempty"`
+	Held    []Held        `json:"held,omitempty"`
 	Facts   []Fact        `json:"facts,omitempty"`
 
 	skipIndex map[string]int
@@ -107,6 +109,24 @@ type Region struct {
 	Input     string `json:"input"`
 	Output    string `json:"output"`
 	Treatment string `json:"treatment"` // "float; pairs in front and behind only"
+}
+
+// Pool is a set of channels that can only be removed together across the layers that they run through, and what is left of it.
+type Pool struct {
+	Name       string `json:"name"`        // of the first layer that makes its channels
+	Layers     int    `json:"layers"`      // that make channels of it
+	Before     int    `json:"before"`      // channels, heads or hidden units
+	After      int    `json:"after"`       //
+	Each       int    `json:"each"`        // indices of its first axis that one of them has
+	MACsBefore int64  `json:"macs_before"` // of the layers that it runs through
+	MACsAfter  int64  `json:"macs_after"`  //
+}
+
+// Held are channels that must stay, and why.
+type Held struct {
+	Node     string `json:"node"`
+	Channels int    `json:"channels"`
+	Reason   string `json:"reason"`
 }
 
 // Range is how one tensor is quantized: real = Scale * (code - ZeroPoint).

@@ -62,7 +62,7 @@ func (a *app) root() *cobra.Command {
 		a.log = a.logger()
 		return nil
 	}
-	root.AddCommand(a.runCommand(), a.inspectCommand(), a.checkCommand(), a.verifyCommand(), a.sensitivityCommand(), a.diffCommand(), a.dumpCommand(),
+	root.AddCommand(a.runCommand(), a.inspectCommand(), a.explainPruneCommand(), a.checkCommand(), a.verifyCommand(), a.sensitivityCommand(), a.diffCommand(), a.dumpCommand(),
 		a.passesCommand(), a.targetsCommand(), a.runtimeCommand(), a.explainCommand(), a.versionCommand(), hiddenServe())
 	root.AddCommand(topics()...)
 	unsorted(root)

@@ -79,6 +79,7 @@ type Analysis struct {
 	space   *space
 	sources []source
 	classes []int32 // root of each class
+	class   []int32 // of each root: 1 + its class; 0: it must stay
 	members []int32 // atoms, class after class, ascending within one
 	offset  []int32 // of each class in members; one more at the end
 }

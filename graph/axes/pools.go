@@ -60,6 +60,7 @@ func (a *Analysis) collect() {
 			next[k-1]++
 		}
 	}
+	a.class = class
 	a.gather()
 	a.name(class)
 	a.refused(class)
@@ -195,18 +196,16 @@ func (a *Analysis) Shrinkable(v *graph.Value, i int) bool {
 	return at != none && !a.space.stuck(at)
 }
 
-// Indices are the indices of the axis that class k has, ascending.
-func (a *Analysis) Indices(k int, at Axis) []int {
+// ClassesOf are the classes of the indices of an axis, -1 where one must stay;
+// nil for an axis that has no atoms of its own, because its size is 1, unknown or too large.
+func (a *Analysis) ClassesOf(at Axis) []int {
 	x := a.space.at(at.Value, at.Axis)
-	if x == none {
+	if x == none || int64(a.space.width[x]) != at.Value.Shape().Dims[at.Axis].Value {
 		return nil
 	}
-	first := a.space.start[x]
-	var out []int
-	for _, m := range a.atoms(k) {
-		if m >= first && m < first+a.space.width[x] {
-			out = append(out, int(m-first))
-		}
+	out := make([]int, a.space.width[x])
+	for i := range out {
+		out[i] = int(a.class[a.space.root(a.space.start[x]+int32(i))]) - 1
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/onnxpass/onnxpass/passes/cleanup"
 	"github.com/onnxpass/onnxpass/passes/equalize"
 	"github.com/onnxpass/onnxpass/passes/opset"
+	"github.com/onnxpass/onnxpass/passes/prune"
 	"github.com/onnxpass/onnxpass/passes/quant"
 )
 
@@ -16,7 +17,7 @@ import (
 var Passes = slices.Concat(
 	[]passes.Pass{opset.Pass},
 	cleanup.Passes,
-	[]passes.Pass{equalize.Pass, quant.Pass},
+	[]passes.Pass{prune.Pass, equalize.Pass, quant.Pass},
 )
 
 // Order says which pass must precede which, beyond the phases, and why.

@@ -1,0 +1,105 @@
+package prune
+
+import (
+	"fmt"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+	"github.com/onnxpass/onnxpass/passes"
+)
+
+// Criterion orders the channels of a pool by importance.
+type Criterion string
+
+// The criteria that need weights only.
+const (
+	L1     Criterion = "l1"     // sum of magnitudes of the weights that make a channel
+	L2     Criterion = "l2"     // root of the sum of their squares
+	BN     Criterion = "bn"     // scale of the BatchNormalization behind it
+	Random Criterion = "random" // none: for comparison
+)
+
+// Scope says how pools share a budget.
+type Scope string
+
+// The scopes.
+const (
+	Global Scope = "global" // where it costs least
+	Local  Scope = "local"  // the same part of every pool
+)
+
+// Options of the pass.
+type Options struct {
+	Lossless bool    `help:"remove only what changes nothing: channels that are constant, zero or unused"`
+	MACs     float64 `opt:"macs" min:"0" max:"1" help:"fraction of the multiply-accumulates to keep, such as 0.75"`
+	Params   float64 `min:"0" max:"1" help:"fraction of the parameters to keep"`
+	Ratio    float64 `min:"0" max:"1" help:"fraction of the channels to remove from every pool"`
+	Indices  string  `help:"JSON file with the channels to remove: {\"node\": [0, 5, 7]}"`
+	PlanIn   string  `help:"JSON file with a plan that plan-out wrote, to be repeated"`
+	PlanOut  string  `help:"JSON file to write the plan to"`
+
+	Criterion   Criterion `choices:"l1|l2|bn|random" help:"what makes a channel unimportant"`
+	Scope       Scope     `choices:"global|local" help:"spend a budget where it costs least, or the same everywhere"`
+	MaxRatio    float64   `min:"0" max:"1" help:"most that may be removed of one pool"`
+	MinChannels int       `min:"1" help:"fewest channels to leave in a pool"`
+	Multiple    int       `min:"1" max:"256" help:"round what is left of a pool up to a multiple, which runtimes compute faster"`
+	Heads       string    `choices:"heads|head-dim|off" help:"what of attention layers may be removed"`
+	Include     []string  `help:"only pools of nodes with these names (globs)"`
+	Exclude     []string  `help:"no pools of nodes with these names (globs)"`
+	Seed        int64     `help:"of criterion=random"`
+	Verify      bool      `help:"run the pruned model against the original with the same channels silenced"`
+}
+
+func defaults() Options {
+	return Options{Criterion: L2, Scope: Global, MaxRatio: 0.5, MinChannels: 8, Multiple: 8, Heads: "heads", Verify: true}
+}
+
+// Validate asks for exactly one way to say how much.
+func (o Options) Validate() error {
+	ways := 0
+	for _, given := range []bool{o.Lossless, o.MACs > 0, o.Params > 0, o.Ratio > 0, o.Indices != "", o.PlanIn != ""} {
+		if given {
+			ways++
+		}
+	}
+	if ways > 1 {
+		return diag.New("OP2005", "more than one option says how much to prune", "options", "lossless, macs, params, ratio, indices, plan-in").
+			Hinted("give one of them")
+	}
+	if o.Lossless && o.PlanOut != "" {
+		return diag.New("OP2005", "a lossless removal has no plan", "option", "plan-out").
+			Hinted("it also moves constants into biases, which a plan does not say; run it again instead")
+	}
+	return nil
+}
+
+// target reports whether the options say how much to prune.
+func (o Options) target() error {
+	if o.Lossless || o.MACs > 0 || o.Params > 0 || o.Ratio > 0 || o.Indices != "" || o.PlanIn != "" {
+		return nil
+	}
+	return diag.New("OP2005", "nothing says how much to prune").
+		Hinted("prune:macs=0.75 keeps three quarters of the multiply-accumulates, prune:lossless=true removes what changes nothing; see onnxpass passes prune")
+}
+
+// keep returns what holds the channels of a node by the user's word.
+func (p *pruner) keep() (func(*graph.Node) string, error) {
+	if err := p.o.target(); err != nil {
+		return nil, err
+	}
+	own, err := passes.NewSelector(passes.Selection{Only: p.o.Include, Exclude: p.o.Exclude})
+	if err != nil {
+		return nil, err
+	}
+	if err := own.Check(p.env.Model); err != nil && len(p.rounds) == 0 {
+		return nil, err
+	}
+	return func(n *graph.Node) string {
+		for _, s := range []*passes.Selector{p.env.Select, own} {
+			if ok, why := s.Match(n); !ok {
+				return fmt.Sprintf("the user's selection keeps it (%s)", why)
+			}
+		}
+		return ""
+	}, nil
+}

@@ -1,0 +1,136 @@
+// Package prune is the pass that removes whole channels, hidden units and heads
+// of a trained network, so that a smaller dense model is left that every
+// runtime takes as it is.
+package prune
+
+import (
+	"context"
+
+	"github.com/onnxpass/onnxpass/graph/axes"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+	"github.com/onnxpass/onnxpass/passes"
+)
+
+// Pass removes channels.
+//
+// Before: layers with as many channels as they were trained with. After: the
+// same layers and names with fewer, and a report of what that cost. Names,
+// types and shapes of the model's inputs and outputs do not change. What must
+// stay, and why, is in the report; explain-prune lists it without pruning.
+var Pass = passes.New(passes.Info{
+	Name:    "prune",
+	Summary: "remove whole channels, hidden units and heads; the model stays dense",
+	Doc: `Finds out which channels belong together (through shortcuts, concatenations, reshapes, gates, groups, heads), scores them, removes
+the least important ones up to a budget, and cuts weights, constants and attributes so that the model stays dense and valid.
+Say how much: lossless=true removes what changes nothing; macs=0.75 or params=0.75 keeps that fraction; ratio=0.2 removes a fifth
+of every pool of channels; indices=FILE or plan-in=FILE says which.
+The pruned model is run against the original with the same channels silenced, and is refused when the two differ.
+
+Before:  x -> Conv[64] -> Relu -> Conv[64]
+After:   x -> Conv[48] -> Relu -> Conv[64], whose weights have 48 input channels`,
+	Phase: passes.Structure,
+	Needs: []string{"opset", "cleanup"},
+}, defaults(), run)
+
+// pruner is one run of the pass.
+type pruner struct {
+	env      *passes.Env
+	o        Options
+	analysis *axes.Analysis
+	bill     *bill
+	before   float64 // MACs when the pass began
+	rounds   []round // what was removed, one entry for each time that the model was cut
+	sum      string  // digest of the pools when the pass began
+	proven   float64 // largest difference to a silenced model
+	compared int     // samples that it was found on
+}
+
+// round is one removal.
+type round struct {
+	analysis *axes.Analysis
+	bill     *bill
+	removed  [][]int // of each pool: classes, in the order of the pool
+}
+
+func run(ctx context.Context, env *passes.Env, o Options) error {
+	p := &pruner{env: env, o: o}
+	if err := p.look(ctx); err != nil {
+		return err
+	}
+	p.before = p.bill.macs(nil)
+	if o.PlanOut != "" {
+		p.sum = digest(p.analysis)
+	}
+	var err error
+	switch {
+	case o.Lossless:
+		err = p.lossless(ctx)
+	default:
+		err = p.lossy(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.writePlan(); err != nil {
+		return err
+	}
+	p.report()
+	return nil
+}
+
+// look analyses the model as it is now.
+func (p *pruner) look(ctx context.Context) error {
+	keep, err := p.keep()
+	if err != nil {
+		return err
+	}
+	p.analysis = axes.Analyze(p.env.Model, axes.Options{Heads: axes.Heads(p.o.Heads), Keep: keep})
+	p.bill, err = p.count(ctx)
+	return err
+}
+
+// lossy removes what the options say or the budget asks for.
+func (p *pruner) lossy(ctx context.Context) error {
+	if len(p.analysis.Pools) == 0 {
+		return p.nothing()
+	}
+	removed, err := p.choose()
+	if err != nil {
+		return err
+	}
+	if total(removed) == 0 {
+		return p.nothing()
+	}
+	return p.remove(ctx, removed, nil)
+}
+
+// remove proves a removal, applies what edit makes of the uncut model and cuts it.
+func (p *pruner) remove(ctx context.Context, removed [][]int, edit func() error) error {
+	classes := flat(removed)
+	if p.o.Verify {
+		if err := p.prove(ctx, classes); err != nil {
+			return err
+		}
+	}
+	if edit != nil {
+		if err := edit(); err != nil {
+			return err
+		}
+	}
+	p.rounds = append(p.rounds, round{p.analysis, p.bill, removed})
+	if err := p.analysis.Cut(classes); err != nil {
+		return diag.New("OP1003", "the cut model is not valid").Wrap(err)
+	}
+	return nil
+}
+
+// flat lists the classes of all pools.
+func flat(removed [][]int) []int {
+	var out []int
+	for _, list := range removed {
+		out = append(out, list...)
+	}
+	return out
+}
+
+func total(removed [][]int) int { return len(flat(removed)) }

@@ -1,0 +1,51 @@
+package prune
+
+import (
+	"fmt"
+
+	"github.com/onnxpass/onnxpass/passes"
+)
+
+// report tells what was removed of every pool, and what was held and why.
+func (p *pruner) report() {
+	r := p.env.Report
+	channels := 0
+	for _, round := range p.rounds {
+		gone := counts(round.removed)
+		channels += total(round.removed)
+		for i, pool := range round.analysis.Pools {
+			entry := passes.Pool{
+				Name: pool.Name, Before: len(pool.Classes), After: len(pool.Classes) - gone[i], Each: pool.Touches[0].Each, Layers: len(pool.Sources),
+				MACsBefore: int64(round.bill.around(i, nil)), MACsAfter: int64(round.bill.around(i, gone)),
+			}
+			if gone[i] > 0 && len(pool.Sources) > 0 {
+				p.env.Plan(pool.Sources[0].Node, "prune", fmt.Sprintf("%d of %d channels removed", gone[i], len(pool.Classes)))
+			}
+			r.Pools = append(r.Pools, entry)
+		}
+	}
+	first, last := p.rounds[0], p.rounds[len(p.rounds)-1]
+	for _, f := range first.analysis.Frozen {
+		r.Held = append(r.Held, passes.Held{Node: f.Name, Channels: f.Width, Reason: f.Reason.String()})
+	}
+	gone := counts(last.removed)
+	left := last.bill.macs(gone)
+	r.Fact("channels removed", "%d", channels)
+	r.Fact("MACs left", "%.1f %%", 100*left/p.before)
+	if p.o.Multiple > 1 {
+		r.Fact("MACs left, channels rounded up", "%.1f %% (multiples of %d)", 100*last.bill.aligned(gone, p.o.Multiple)/first.bill.aligned(nil, p.o.Multiple), p.o.Multiple)
+	}
+	r.Fact("MACs in prunable layers", "%.1f %%", 100*first.bill.prunable())
+	if p.compared > 0 {
+		r.Fact("largest difference to the silenced original", "%.2g of the output's deviation, %d samples", p.proven, p.compared)
+	}
+}
+
+// counts is how many classes of each pool are removed.
+func counts(removed [][]int) []int {
+	out := make([]int, len(removed))
+	for i, list := range removed {
+		out[i] = len(list)
+	}
+	return out
+}

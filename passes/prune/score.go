@@ -1,0 +1,125 @@
+package prune
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/axes"
+	"github.com/onnxpass/onnxpass/onnx/diag"
+)
+
+// curves orders the classes of every pool by the criterion. The cost of a class is
+// its part of the squared scores of its pool: pools are compared by what part of themselves they lose.
+func (p *pruner) curves() ([]curve, error) {
+	out := make([]curve, len(p.analysis.Pools))
+	scored := 0
+	for i := range p.analysis.Pools {
+		pool := &p.analysis.Pools[i]
+		score := p.scores(pool)
+		c := curve{order: slices.Clone(pool.Classes)}
+		c.unit, c.limit = p.bounds(pool)
+		if score == nil {
+			c.limit = 0
+			out[i] = c
+			continue
+		}
+		scored++
+		at := map[int]float64{}
+		whole := 0.0
+		for k, class := range pool.Classes {
+			at[class] = score[k]
+			whole += score[k] * score[k]
+		}
+		slices.SortStableFunc(c.order, func(a, b int) int { return cmp.Compare(at[a], at[b]) })
+		for _, class := range c.order {
+			part := 0.0
+			if whole > 0 {
+				part = at[class] * at[class] / whole
+			}
+			c.cost = append(c.cost, part)
+		}
+		out[i] = c
+	}
+	if scored == 0 && p.o.Criterion == BN {
+		return nil, diag.New("OP3503", "no BatchNormalization is left to score channels by").
+			Hinted("the cleanup that runs before merges them into the weights, so that criterion=l2 contains their scales")
+	}
+	return out, nil
+}
+
+// scores are the importances of the classes of a pool, nil when there is nothing to score them by.
+func (p *pruner) scores(pool *axes.Pool) []float64 {
+	switch p.o.Criterion {
+	case Random:
+		seed := uint64(p.o.Seed)
+		for _, b := range []byte(pool.Name) {
+			seed = seed*1099511628211 + uint64(b)
+		}
+		rng := rand.New(rand.NewPCG(uint64(p.o.Seed), seed))
+		out := make([]float64, len(pool.Classes))
+		for i := range out {
+			out[i] = rng.Float64()
+		}
+		return out
+	case BN:
+		return p.norms(pool, scales(pool), 1)
+	case L1:
+		return p.norms(pool, producers(pool), 1)
+	}
+	return p.norms(pool, producers(pool), 2)
+}
+
+// producers are the axes of the weights that make the channels of a pool.
+func producers(pool *axes.Pool) []axes.Axis {
+	var out []axes.Axis
+	for _, s := range pool.Sources {
+		out = append(out, s.Weight)
+	}
+	return out
+}
+
+// scales are the scales of the BatchNormalizations that a pool runs through.
+func scales(pool *axes.Pool) []axes.Axis {
+	var out []axes.Axis
+	for _, t := range pool.Touches {
+		if slices.ContainsFunc(t.Value.Uses(), func(u graph.Use) bool { return u.Node.Is("BatchNormalization") && u.Index == 1 }) {
+			out = append(out, t.Axis)
+		}
+	}
+	return out
+}
+
+// norms are the l1 or l2 norms of what each class has of constants; nil when none can be read.
+func (p *pruner) norms(pool *axes.Pool, list []axes.Axis, power int) []float64 {
+	number := map[int]int{}
+	for i, k := range pool.Classes {
+		number[k] = i
+	}
+	out := make([]float64, len(pool.Classes))
+	read := false
+	for _, a := range list {
+		w, ok := weights(a.Value)
+		if !ok {
+			continue
+		}
+		read = true
+		class := p.analysis.ClassesOf(a)
+		w.fold(a.Axis, func(i int, x float64) {
+			if k, ok := number[class[i]]; ok {
+				out[k] += math.Pow(math.Abs(x), float64(power))
+			}
+		})
+	}
+	if !read {
+		return nil
+	}
+	if power == 2 {
+		for i := range out {
+			out[i] = math.Sqrt(out[i])
+		}
+	}
+	return out
+}
