@@ -14,7 +14,6 @@ const damageSamples = 16
 // damage compares what a node computes with what it computes from another form of its weights.
 type damage struct {
 	output string // a value that the node computes
-	index  int    // which of its outputs that is
 	// build adds the other form in front of at, and returns its result: the
 	// changed output, or only the change.
 	build func(at *graph.Cursor, n *graph.Node) *graph.Value
