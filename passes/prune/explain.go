@@ -15,7 +15,7 @@ type Explanation struct {
 	Shapes   []string      `json:"macs_shapes"`  // input shapes that they are counted for
 }
 
-// Explain analyses the model of env, which the passes that prune needs have run over. It changes nothing.
+// Explain analyses the model of env, which the passes that prune needs have run over. It removes nothing.
 func Explain(ctx context.Context, env *passes.Env, o Options) (*Explanation, error) {
 	o.Lossless = true // any goal: none is pursued
 	p := &pruner{env: env, o: o}

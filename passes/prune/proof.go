@@ -20,7 +20,7 @@ import (
 const proofSamples = 3
 
 // tolerance is the largest difference between the masked and the cut model, in
-// units of the deviation of an output; sums of other order differ by a hundredth of it.
+// units of the root mean square of an output; sums of other order differ by a hundredth of it.
 const tolerance = 1e-4
 
 // outliers is the share of elements that may differ by more: a network that
@@ -79,7 +79,7 @@ func (p *pruner) equal(ctx context.Context, want, got *graph.Model, what string)
 	}
 	if !(worst <= bound) {
 		return diag.New("OP3505", "the pruned model differs from the original "+what,
-			"wanted", fmt.Sprintf("at most %.3g of the deviation of an output", bound), "found", fmt.Sprintf("%.3g", worst)).
+			"wanted", fmt.Sprintf("at most %.3g of the root mean square of an output", bound), "found", fmt.Sprintf("%.3g", worst)).
 			Hinted("this is a defect of onnxpass; exclude the layers in question with exclude, and report the model")
 	}
 	p.proven = max(p.proven, worst)
@@ -236,16 +236,15 @@ func (p *pruner) threads() int {
 	return 0
 }
 
-// distance is the largest difference, each in units of the deviation of its
-// output in the first list, or of 1 where that is less. Of large outputs the
-// given share of the largest differences is left out. What is not finite in both alike counts as equal.
+// distance is the largest difference, each in units of the root mean square of its
+// output in the first list. Of large outputs the given share of the largest differences is left out. What is not finite in both alike counts as equal.
 func distance(a, b [][]float64, without float64) float64 {
 	worst := 0.0
 	for i := range a {
 		if i >= len(b) || len(a[i]) != len(b[i]) {
 			return math.Inf(1)
 		}
-		scale := math.Max(1, deviation(a[i]))
+		scale := magnitude(a[i])
 		differences := make([]float64, len(a[i]))
 		for j, x := range a[i] {
 			y := b[i][j]
@@ -266,17 +265,17 @@ func distance(a, b [][]float64, without float64) float64 {
 	return worst
 }
 
-func deviation(x []float64) float64 {
-	var sum, squares, n float64
+// magnitude is the root of the mean square, 1 for zeros.
+func magnitude(x []float64) float64 {
+	var squares, n float64
 	for _, v := range x {
 		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			sum += v
 			squares += v * v
 			n++
 		}
 	}
-	if n == 0 {
-		return 0
+	if squares == 0 {
+		return 1
 	}
-	return math.Sqrt(math.Max(0, squares/n-sum/n*sum/n))
+	return math.Sqrt(squares / n)
 }

@@ -6,7 +6,9 @@ package prune
 import (
 	"context"
 
+	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/axes"
+	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 )
@@ -84,9 +86,27 @@ func (p *pruner) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	separate(p.env.Model)
 	p.analysis = axes.Analyze(p.env.Model, axes.Options{Heads: axes.Heads(p.o.Heads), Keep: keep})
 	p.bill, err = p.count(ctx)
 	return err
+}
+
+// separate gives every reader of a shared vector one of its own: zero points and
+// biases that happen to be equal would tie channels that have nothing in common.
+func separate(m *graph.Model) {
+	for g := range m.Graphs() {
+		for _, v := range g.Initializers() {
+			if t := v.Const(); v.IsInput() || g.Function() != nil || len(t.Dims) != 1 || t.Dims[0] < 2 || t.Type == onnx.Int64 {
+				continue
+			}
+			for _, u := range v.Uses()[min(1, v.NumUses()):] {
+				if !u.IsReturn() {
+					u.Set(g.Init(v.Name(), v.Const()))
+				}
+			}
+		}
+	}
 }
 
 // lossy removes what the options say or the budget asks for.

@@ -211,6 +211,28 @@ func TestPlansAndIndices(t *testing.T) {
 	}
 }
 
+// Two layers whose zero points are one constant lose channels of their own.
+func TestSharedVectorsTieNothing(t *testing.T) {
+	m := parse(t, `<ir_version: 9, opset_import: ["" : 17]>
+m (float[2, 3, 8, 8] x) => (float[2, 4, 8, 8] y)
+<int8[16, 3, 1, 1] w0 = random(1), float[16] s0 = random(2, 0.01, 0.02), int8[16] z = fill(0), int8[16, 16, 1, 1] w1 = random(3), float[16] s1 = random(4, 0.01, 0.02), float[4, 16, 1, 1] w2 = random(5)>
+{
+  a = DequantizeLinear <axis = 0> (w0, s0, z)
+  b = DequantizeLinear <axis = 0> (w1, s1, z)
+  [c0] c = Conv (x, a)
+  [r0] d = Relu (c)
+  [c1] e = Conv (d, b)
+  [c2] y = Conv (e, w2)
+}`)
+	r, err := prune(t, nil, m, "prune:ratio=0.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Pools) != 2 || r.Pools[0].After != 8 || r.Pools[1].After != 8 {
+		t.Errorf("pools %+v", r.Pools)
+	}
+}
+
 // silenced is a network with channels of every removable kind: made of zeros,
 // read with zeros, constant in front of a layer without padding and in front of one with.
 const silenced = `<ir_version: 9, opset_import: ["" : 17]>

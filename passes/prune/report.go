@@ -37,7 +37,7 @@ func (p *pruner) report() {
 	}
 	r.Fact("MACs in prunable layers", "%.1f %%", 100*first.bill.prunable())
 	if p.compared > 0 {
-		r.Fact("largest difference to the silenced original", "%.2g of the output's deviation, %d samples", p.proven, p.compared)
+		r.Fact("largest difference to the silenced original", "%.2g of the output's root mean square, %d samples", p.proven, p.compared)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 )
 
 // curves orders the classes of every pool by the criterion. The cost of a class is
-// its part of the squared scores of its pool: pools are compared by what part of themselves they lose.
+// its part of the squared scores of its pool, once for every layer that the pool
+// runs through: a shortcut that many layers read costs many times what a hidden channel does.
 func (p *pruner) curves() ([]curve, error) {
 	out := make([]curve, len(p.analysis.Pools))
 	scored := 0
@@ -37,7 +38,7 @@ func (p *pruner) curves() ([]curve, error) {
 		for _, class := range c.order {
 			part := 0.0
 			if whole > 0 {
-				part = at[class] * at[class] / whole
+				part = at[class] * at[class] / whole * float64(len(p.bill.byPool[i]))
 			}
 			c.cost = append(c.cost, part)
 		}
