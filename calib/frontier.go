@@ -22,7 +22,12 @@ type Frontier struct {
 	cut     *cut
 	live    []*graph.Value
 	held    []map[string]Array // by sample, of the live values
+	spare   *spare             // nil: arrays that were held stay as they are
 }
+
+// Recycle lets the frontier overwrite arrays that it no longer holds. The
+// results of Held are then valid until the cut moves.
+func (f *Frontier) Recycle() { f.spare = newSpare() }
 
 // NewFrontier reads the samples of c and stands before the first node of m.
 // Goals are all the values that steps will want, as often as they will; what none of them needs is never computed.
@@ -161,12 +166,21 @@ func (s *Step) hold(i int, out []Array) {
 	if !s.advance {
 		return
 	}
+	old := s.f.held[i]
 	held := map[string]Array{}
 	for k, v := range s.next {
+		if s.where[k] < 0 {
+			held[v.Name()] = old[v.Name()]
+		}
+	}
+	for name, a := range old {
+		if _, kept := held[name]; !kept {
+			s.f.spare.release(a)
+		}
+	}
+	for k, v := range s.next {
 		if at := s.where[k]; at >= 0 {
-			held[v.Name()] = out[at].Copy()
-		} else {
-			held[v.Name()] = s.f.held[i][v.Name()]
+			held[v.Name()] = s.f.spare.copy(out[at])
 		}
 	}
 	s.f.held[i] = held
@@ -210,6 +224,9 @@ func (f *Frontier) Refill(ctx context.Context, samples *Set) error {
 	defer step.Close()
 	whole.held = make([]map[string]Array, samples.Len())
 	fresh := make([]map[string]Array, samples.Len())
+	if f.held = nil; f.spare != nil {
+		f.spare = newSpare()
+	}
 	err = InTurn(samples.Len(), f.threads, func(i int, _ func(func() error) error) error {
 		s, err := samples.Read(ctx, i)
 		if err != nil {

@@ -202,8 +202,10 @@ func (b *budget) adopt(ctx context.Context, t *trial) error {
 	*old = *r
 	b.env.Model = t.env.Model
 	t.planner.env.Report = old
-	if err := t.planner.trace(ctx); err != nil {
-		return err
+	if b.opt.Effort != EffortFast {
+		if err := t.planner.trace(ctx); err != nil {
+			return err
+		}
 	}
 	if t == b.first && (b.holds(t) || t.failed != nil) {
 		return nil

@@ -144,7 +144,7 @@ func (p *planner) estimate(ctx context.Context, table *calib.Table) error {
 		joints[i] = merge(members[t], table)
 		t.chosen = joints[i].estimate(p.profile.Quant, p.opt)
 	})
-	if p.opt.Range != Auto {
+	if p.opt.Range != Auto || p.opt.Effort == EffortFast {
 		return nil
 	}
 	gains, err := p.measureGains(ctx, members, joints)

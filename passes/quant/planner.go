@@ -20,8 +20,9 @@ type planner struct {
 	opt     Options
 	model   *graph.Model
 	profile *target.Profile
-	keep    map[string]string // layers to leave in float, by the names of their outputs, with reasons
-	before  *graph.Model      // a copy of the model from just before it was edited
+	keep    map[string]string  // layers to leave in float, by the names of their outputs, with reasons
+	few     *calib.Calibration // for effort=fast
+	before  *graph.Model       // a copy of the model from just before it was edited
 
 	layers  []*layer
 	byNode  map[*graph.Node]*layer

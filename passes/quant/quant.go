@@ -30,7 +30,7 @@ type Options struct {
 	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent; symmetric ranges are not limited"`
 	ISA        string  `choices:"vnni|avx2" help:"x86 instructions of the machine that runs the file; avx2 (also AVX-512 without VNNI) enlarges the scales of channels whose 16-bit sums would saturate"`
 	Bias       string  `choices:"mean|none" help:"correct biases for what quantization adds to the mean of each output channel"`
-	Effort     string  `choices:"fast|default|high" help:"fast corrects biases alone; the others rebuild layer after layer on samples"`
+	Effort     string  `choices:"fast|default|high" help:"fast corrects biases alone and has no figures of layers; the others rebuild layer after layer on samples"`
 	Rounding   string  `choices:"feedback|nearest" help:"how weights are rounded when layers are rebuilt"`
 	Refit      bool    `help:"meet the original's outputs by least squares when layers are rebuilt"`
 	Budget     string  `choices:"revert|off" help:"with --min-sqnr or --min-agree: return the fewest layers to float that the gate needs, or only judge"`
@@ -39,7 +39,7 @@ type Options struct {
 
 // defaults of the pass.
 var defaults = Options{
-	Range: MSE, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean, Effort: EffortDefault, Rounding: RoundFeedback, Refit: true,
+	Range: Auto, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean, Effort: EffortDefault, Rounding: RoundFeedback, Refit: true,
 	Budget: BudgetRevert, MaxFloat: 50,
 }
 
@@ -68,7 +68,9 @@ var Pass = passes.New(passes.Info{
 	Doc: `Quantizes Conv, ConvTranspose, Gemm and MatMul. Weights become int8, symmetric per output channel, stored as
 initializer + DequantizeLinear. Activations get one QuantizeLinear > DequantizeLinear pair per tensor, with ranges
 observed on the samples; type, zero point and placement follow the target. Biases stay float32 (int32 where the target asks
-for it) and are corrected for what rounding the weights adds to the mean of each output channel.
+for it) and are corrected for what quantization adds to the mean of each output channel. With effort=default and high, layers
+are rebuilt one after another on samples: weights by least squares against the original's outputs and by rounding with error
+feedback, biases in sequence; of the forms of each layer the one is kept that does best on samples put aside.
 LSTM becomes DynamicQuantizeLSTM where the target has it: int8 weights per row, activations quantized at run time.
 Computed in float, with the reason in the report: what the target has no 8-bit kernel for, squeeze-and-excite gates, bodies
 of If and Loop, tensors that the samples never reach, what --exclude names. Constants of float arithmetic above 4 KiB
@@ -84,7 +86,7 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 		return withinBudget(ctx, env, o)
 	}
 	p, err := quantizeModel(ctx, env, o, nil)
-	if err != nil || env.DryRun {
+	if err != nil || env.DryRun || o.Effort == EffortFast {
 		return err
 	}
 	return p.trace(ctx)
@@ -140,6 +142,23 @@ func (p *planner) repairs() bool {
 	return p.env.Calib != nil && p.opt.Effort != EffortFast
 }
 
+// fastSamples are what effort=fast takes statistics of: more bring little, see docs/quantization-results.md.
+const fastSamples = 48
+
+// calibration is what statistics are taken with.
+func (p *planner) calibration() *calib.Calibration {
+	c := p.env.Calib
+	if p.opt.Effort != EffortFast || c.Samples.Len() <= fastSamples {
+		return c
+	}
+	if p.few == nil {
+		p.few = &calib.Calibration{
+			Runner: c.Runner, Samples: c.Samples.Spread(fastSamples), Threads: c.Threads, Progress: c.Progress, CacheDir: c.CacheDir,
+		}
+	}
+	return p.few
+}
+
 // collect asks for the statistics of the tensors that carry pairs.
 func (p *planner) collect(ctx context.Context) (*calib.Table, error) {
 	var reqs []calib.Request
@@ -156,7 +175,7 @@ func (p *planner) collect(ctx context.Context) (*calib.Table, error) {
 			reqs = append(reqs, calib.Request{Value: name})
 		}
 	}
-	return p.env.Calib.Collect(ctx, p.model, reqs)
+	return p.calibration().Collect(ctx, p.model, reqs)
 }
 
 // request asks for statistics along the channels as well where a layer with a

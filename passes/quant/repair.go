@@ -2,6 +2,7 @@ package quant
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 
 	"github.com/onnxpass/onnxpass/calib"
@@ -21,7 +22,7 @@ type effort struct {
 
 // efforts by the names of the option; fast has no walk through the layers.
 var efforts = map[string]effort{
-	EffortDefault: {samples: 32, memory: 64 << 20, rows: 12, columns: 2304, ridges: []float64{0.1, 1}},
+	EffortDefault: {samples: 32, memory: 48 << 20, rows: 12, columns: 2304, ridges: []float64{0.1, 1}},
 	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, columns: 4608, ridges: []float64{0.1, 1}, all: true},
 }
 
@@ -76,6 +77,8 @@ func (p *planner) repair(ctx context.Context, original *graph.Model) error {
 		}
 		p.env.Advance("repair", i+1, len(r.layers))
 	}
+	r.teacher, r.student = nil, nil
+	debug.FreeOSMemory() // what was held is as much as all else needs
 	return r.guardRepaired()
 }
 
@@ -127,8 +130,12 @@ func (r *repair) start(ctx context.Context, original *graph.Model) error {
 	if r.teacher, err = calib.NewFrontier(ctx, c, original, ys); err != nil {
 		return err
 	}
-	r.student, err = calib.NewFrontier(ctx, c, r.model, xs)
-	return err
+	if r.student, err = calib.NewFrontier(ctx, c, r.model, xs); err != nil {
+		return err
+	}
+	r.teacher.Recycle()
+	r.student.Recycle()
+	return nil
 }
 
 // fewest is the number of samples below which no memory limit goes.

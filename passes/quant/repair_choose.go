@@ -87,6 +87,9 @@ func (r *repair) make(l *rebuilt, m *measured, how recipe) (*candidate, error) {
 		}
 		c.scale = scales(c.delta, l.matrix.Cols)
 	}
+	if err := r.withinPairs(l, c); err != nil {
+		return nil, err
+	}
 	if how.fit != nil && r.opt.Rounding == RoundFeedback {
 		err := how.fit.Round(c.delta, func(ch int, v float32) float32 { return float32(code(v, c.scale[ch])) * c.scale[ch] })
 		if err != nil {
@@ -103,6 +106,25 @@ func (r *repair) make(l *rebuilt, m *measured, how recipe) (*candidate, error) {
 		c.shift = m.scatter.Shift(c.delta)
 	}
 	return c, nil
+}
+
+// withinPairs enlarges the scales of a candidate that is not rounded yet where
+// sums of two products would leave 16 bits, if that is asked for: rounding with
+// feedback then makes the best of the coarser grid.
+func (r *repair) withinPairs(l *rebuilt, c *candidate) error {
+	if r.opt.ISA != ISAAVX2 || l.saturation == nil {
+		return nil
+	}
+	dims := l.weight.data.Dims
+	w := &weight{
+		data: onnx.FromFloat32s(dims, layerwise.Tensor(l.matrix, c.delta)), axis: l.weight.axis,
+		scale: slices.Clone(c.scale), floats: l.weight.floats,
+	}
+	if _, err := w.shrink(l.saturation.pack, l.saturation.limits); err != nil {
+		return err
+	}
+	c.scale = w.scale
+	return nil
 }
 
 // scales are those of newWeight, for a matrix of rows of the given length.
