@@ -174,16 +174,16 @@ func TestRankForecast(t *testing.T) {
 // A budget reaches its gate with few layers in float, and what it prints makes the same file without the search.
 func TestBudget(t *testing.T) {
 	rt := runtime(t)
-	plain, err := passes.Run(context.Background(), fashionJob(t, rt, "ort", "quant"))
+	plain, err := passes.Run(context.Background(), fashionJob(t, rt, "ort", "quant:effort=fast"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	goal := plain.Result.Verify.Worst + 1
-	job := fashionJob(t, rt, "ort", "quant")
+	goal := plain.Result.Verify.Worst + 2
+	job := fashionJob(t, rt, "ort", "quant:effort=fast")
 	job.Gates.MinSQNR = &goal
 	done, err := passes.Run(context.Background(), job)
 	if err != nil {
-		t.Fatalf("a budget of 1 dB more: %v", err)
+		t.Fatalf("a budget of 2 dB more: %v", err)
 	}
 	step := done.Result.Passes[len(done.Result.Passes)-1]
 	reached, again := fact(step, "budget"), fact(step, "the same")
@@ -195,14 +195,14 @@ func TestBudget(t *testing.T) {
 		if strings.HasPrefix(l.Reason, "in float to reach --min-sqnr") {
 			float++
 		}
-		if l.OwnSQNR == nil && l.Dtype == "int8" || l.SQNR == nil {
-			t.Errorf("%s: no figures", l.Name)
+		if l.OwnSQNR != nil || l.SQNR != nil {
+			t.Errorf("%s: figures, which effort=fast does not take", l.Name)
 		}
 	}
 	if float == 0 || float > len(step.Layers)/2 {
 		t.Errorf("%d of %d layers in float", float, len(step.Layers))
 	}
-	job = fashionJob(t, rt, "ort", "quant")
+	job = fashionJob(t, rt, "ort", "quant:effort=fast")
 	for _, f := range strings.Split(again, "--exclude ")[1:] {
 		job.Select.Exclude = append(job.Select.Exclude, strings.Trim(f, " '"))
 	}
@@ -252,5 +252,21 @@ func TestBudgetOutOfReach(t *testing.T) {
 	done, _ := passes.Run(context.Background(), job)
 	if s := done.Result.Passes[len(done.Result.Passes)-1]; fact(s, "budget") != "" {
 		t.Errorf("budget=off searched: %+v", s.Facts)
+	}
+}
+
+// A run says of every layer what it adds and what has come together there; effort=fast saves that.
+func TestFiguresOfLayers(t *testing.T) {
+	rt := runtime(t)
+	for spec, want := range map[string]bool{"quant": true, "quant:effort=fast": false} {
+		done, err := passes.Run(context.Background(), fashionJob(t, rt, "ort", spec))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range done.Result.Passes[len(done.Result.Passes)-1].Layers {
+			if has := l.SQNR != nil && (l.OwnSQNR != nil || l.Dtype != "int8"); has != want {
+				t.Errorf("%s: %s has figures: %v", spec, l.Name, has)
+			}
+		}
 	}
 }
