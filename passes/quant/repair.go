@@ -22,7 +22,7 @@ type effort struct {
 
 // efforts by the names of the option; fast has no walk through the layers.
 var efforts = map[string]effort{
-	EffortDefault: {samples: 32, memory: 48 << 20, rows: 12, columns: 2304, ridges: []float64{0.1, 1}},
+	EffortDefault: {samples: 40, memory: 64 << 20, rows: 12, columns: 2304, ridges: []float64{0.1, 1}},
 	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, columns: 4608, ridges: []float64{0.1, 1}, all: true},
 }
 
