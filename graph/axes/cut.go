@@ -12,8 +12,9 @@ import (
 type cut struct {
 	*space
 	model *graph.Model
-	gone  []bool  // of each atom
-	lost  []int32 // of each axis: atoms that are gone
+	gone  []bool   // of each atom
+	lost  []int32  // of each axis: atoms that are gone
+	late  []func() // changes of the graph's edges: fixes look axes up by the values that were analysed, so these wait for all of them
 }
 
 // newCut marks the atoms of the classes to remove.
@@ -56,6 +57,9 @@ func (a *Analysis) Cut(classes []int) error {
 				return err
 			}
 		}
+	}
+	for _, do := range c.late {
+		do()
 	}
 	if err := c.constants(); err != nil {
 		return err
@@ -176,15 +180,6 @@ func release(values ...*graph.Value) {
 			n.Remove()
 		}
 	}
-}
-
-// pick puts a Gather of the kept indices behind output 0 of n.
-func (c *cut) pick(n *graph.Node, along int, kept []int64) {
-	y := n.Out(0)
-	indices := n.Graph().Init(n.Label()+"_kept", onnx.FromInt64s([]int64{int64(len(kept))}, kept))
-	g := n.After().Op("Gather", n.Label()+"_pick", y, indices)
-	g.SetInt("axis", int64(along))
-	y.ReplaceUses(g.Out(0), func(u graph.Use) bool { return u.Node != g })
 }
 
 // fixPad writes how much of the padding is left.
