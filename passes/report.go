@@ -98,6 +98,16 @@ type Layer struct {
 	OwnSQNR *float64 `json:"own_sqnr_db"`
 	// WeightSQNR is the same figure for the weights alone.
 	WeightSQNR *float64 `json:"weight_sqnr_db"`
+	// Rebuilt is absent where the layer was not rebuilt on samples.
+	Rebuilt *Rebuilt `json:"rebuilt,omitempty"`
+}
+
+// Rebuilt is how a layer's weights were chosen, with mean squared errors of an
+// element of its output, from quantized inputs, on samples that no form was fitted to; nil where they were not compared.
+type Rebuilt struct {
+	How    string   `json:"how"`        // "refit": by least squares; "feedback": rounded with error feedback; "nearest": rounded to nearest
+	Before *float64 `json:"mse_before"` // with weights rounded to nearest
+	After  *float64 `json:"mse_after"`
 }
 
 // Region is a group of nodes that belong together, such as a written-out LayerNorm, and what becomes of it.

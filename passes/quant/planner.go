@@ -43,6 +43,9 @@ type planner struct {
 	ifs            []*graph.Node        // see branching
 	avoid          map[*graph.Node]bool // additions and Concats that stay float
 
+	walked   []*rebuilt // layers that repair walked through, and on how many samples
+	walkedOn int
+
 	recurrent []*recurrence
 	constants []*constant // of float arithmetic, in graph order
 

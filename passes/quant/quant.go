@@ -108,7 +108,11 @@ func quantizeModel(ctx context.Context, env *passes.Env, o Options, float map[st
 		return p, nil
 	}
 	p.before = env.Model.Clone()
-	return p, p.edit(ctx)
+	if err := p.edit(ctx); err != nil {
+		return nil, err
+	}
+	p.reportRepair()
+	return p, nil
 }
 
 // decide takes all decisions; it reads the model only.

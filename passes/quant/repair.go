@@ -7,6 +7,7 @@ import (
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/passes/layerwise"
 )
 
@@ -17,13 +18,12 @@ type effort struct {
 	rows    int       // positions wanted for each column of a layer's matrix
 	columns int       // of the largest matrix whose second moments are taken
 	ridges  []float64 // that are tried; the first one also damps rounding without a refit
-	all     bool      // build the chosen form anew of all samples, those for judging included
 }
 
 // efforts by the names of the option; fast has no walk through the layers.
 var efforts = map[string]effort{
 	EffortDefault: {samples: 40, memory: 64 << 20, rows: 12, columns: 2304, ridges: []float64{0.1, 1}},
-	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, columns: 4608, ridges: []float64{0.1, 1}, all: true},
+	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, columns: 4608, ridges: []float64{0.1, 1}},
 }
 
 // repair walks through the layers of the quantized model in order. Each layer
@@ -47,11 +47,14 @@ type rebuilt struct {
 	weight  *weight
 	matrix  *layerwise.Layer
 	biased  bool
+	shared  bool         // other layers read the weight too: only the bias is corrected
+	adds    []float32    // what the node adds to its product, by output channel; nil for nothing
 	y       *graph.Value // its output in the original
 	spatial []int64      // positions of the output, by dimension
+	how     string       // the recipe that was chosen; empty when no sample was finite there
+	judged  bool         // recipes were compared
 	before  float64      // squared error of the output with weights rounded to nearest, on the samples for judging
 	after   float64      // with what was chosen
-	how     string
 }
 
 func (p *planner) repair(ctx context.Context, original *graph.Model) error {
@@ -77,12 +80,14 @@ func (p *planner) repair(ctx context.Context, original *graph.Model) error {
 		}
 		p.env.Advance("repair", i+1, len(r.layers))
 	}
+	p.walked, p.walkedOn = r.layers, r.teacher.Len()
 	r.teacher, r.student = nil, nil
 	debug.FreeOSMemory() // what was held is as much as all else needs
 	return r.guardRepaired()
 }
 
-// find lists the layers to walk through, in graph order. Weights that several layers share stay as they are.
+// find lists the layers to walk through, in graph order. Weights that several
+// layers share stay as they are; the biases of these layers are corrected all the same.
 func (r *repair) find(original *graph.Model) {
 	readers := map[weightKey]int{}
 	for _, l := range r.planner.layers {
@@ -95,8 +100,9 @@ func (r *repair) find(original *graph.Model) {
 		position[n] = len(position)
 	}
 	for _, l := range r.planner.layers {
-		if l.int8() && l.weight != nil && l.node.Graph() == r.model.Main && readers[r.key(l)] == 1 {
-			if b := r.rebuildable(l, original); b != nil {
+		if l.int8() && l.weight != nil && l.node.Graph() == r.model.Main {
+			if b := r.rebuildable(l, original); b != nil && (b.biased || readers[r.key(l)] == 1) {
+				b.shared = readers[r.key(l)] > 1
 				r.layers = append(r.layers, b)
 			}
 		}
@@ -109,10 +115,36 @@ func (r *repair) rebuildable(l *layer, original *graph.Model) *rebuilt {
 	w := r.weights[r.key(l)]
 	matrix, why := layerwise.Of(l.node, w.data.Dims)
 	y, dims := original.Main.Value(l.node.Out(0).Name()), r.dims(l.node.Out(0))
-	if why != "" || y == nil || dims == nil || w.axis < 0 {
+	adds, known := l.adds(len(w.scale))
+	if why != "" || y == nil || dims == nil || w.axis < 0 || !known {
 		return nil
 	}
-	return &rebuilt{layer: l, weight: w, matrix: matrix, biased: l.biasable(w), y: y, spatial: matrix.Spatial(dims)}
+	return &rebuilt{layer: l, weight: w, matrix: matrix, biased: l.biasable(w), adds: adds, y: y, spatial: matrix.Spatial(dims)}
+}
+
+// adds is what the node itself adds to its product, one number for each of n
+// output channels, nil when nothing. It is not known when it is computed or differs from row to row:
+// then errors of the weights cannot be told from it.
+func (l *layer) adds(n int) (b []float32, known bool) {
+	if l.node.Is("MatMul") || l.node.In(2) == nil {
+		return nil, true
+	}
+	t := l.node.In(2).Const()
+	if t == nil || t.Type != onnx.Float || elements(t.Dims) != 1 && !constantOf(l.node.In(2), n) {
+		return nil, false
+	}
+	b, err := t.Float32s()
+	if err != nil {
+		return nil, false
+	}
+	out := make([]float32, n)
+	for c := range out {
+		out[c] = b[c%len(b)]
+		if l.node.Is("Gemm") {
+			out[c] *= l.node.Float("beta", 1)
+		}
+	}
+	return out, true
 }
 
 // start stands before the first layer with as many samples as the memory allows.
@@ -191,6 +223,6 @@ func (r *repair) rebuild(ctx context.Context, l *rebuilt) error {
 	if err != nil {
 		return err
 	}
-	r.store(l, best)
+	r.store(l, best, m.base)
 	return nil
 }

@@ -25,10 +25,17 @@ type recipe struct {
 	refit bool
 }
 
+// The recipes, as reports name them.
+const (
+	recipeNearest  = "nearest"
+	recipeFeedback = "feedback"
+	recipeRefit    = "refit"
+)
+
 // choose compares the recipes on the samples that were put aside and returns what the best one makes.
 func (r *repair) choose(ctx context.Context, l *rebuilt, m *measured) (*candidate, error) {
-	best, err := r.make(l, m, recipe{name: "nearest"})
-	l.how = "nearest"
+	best, err := r.make(l, m, recipe{name: recipeNearest})
+	l.how = recipeNearest
 	if err != nil || m.check.XX == nil || m.check.N == 0 || m.fit.N == 0 {
 		return best, err
 	}
@@ -36,7 +43,7 @@ func (r *repair) choose(ctx context.Context, l *rebuilt, m *measured) (*candidat
 	if l.before, err = m.check.Error(best.delta, best.shift, tools); err != nil {
 		return nil, err
 	}
-	l.after = l.before
+	l.after, l.judged = l.before, true
 	for i, ridge := range r.effort.ridges {
 		fit := layerwise.NewFit(m.fit, ridge, l.biased, tools)
 		for _, how := range r.recipes(fit, i == 0) {
@@ -66,10 +73,10 @@ func (r *repair) tools(ctx context.Context) layerwise.Tools {
 func (r *repair) recipes(fit *layerwise.Fit, first bool) []recipe {
 	var out []recipe
 	if r.opt.Rounding == RoundFeedback && first {
-		out = append(out, recipe{"feedback", fit, false})
+		out = append(out, recipe{recipeFeedback, fit, false})
 	}
 	if r.opt.Refit {
-		out = append(out, recipe{"refit", fit, true})
+		out = append(out, recipe{recipeRefit, fit, true})
 	}
 	return out
 }
@@ -112,7 +119,7 @@ func (r *repair) make(l *rebuilt, m *measured, how recipe) (*candidate, error) {
 // sums of two products would leave 16 bits, if that is asked for: rounding with
 // feedback then makes the best of the coarser grid.
 func (r *repair) withinPairs(l *rebuilt, c *candidate) error {
-	if r.opt.ISA != ISAAVX2 || l.saturation == nil {
+	if r.opt.ISA != ISAAVX2 || l.saturation == nil || l.shared {
 		return nil
 	}
 	dims := l.weight.data.Dims
@@ -143,10 +150,12 @@ func scales(w []float32, cols int) []float32 {
 }
 
 // store gives the quantized model the chosen weight and bias.
-func (r *repair) store(l *rebuilt, c *candidate) {
-	w := l.weight
-	w.scale, w.codes, w.coded = slices.Clone(c.scale), layerwise.Tensor(l.matrix, c.codes), c.scale
-	r.restore(l.layer)
+func (r *repair) store(l *rebuilt, c *candidate, base []float32) {
+	if w := l.weight; !l.shared {
+		w.scale, w.codes, w.coded = slices.Clone(c.scale), layerwise.Tensor(l.matrix, c.codes), c.scale
+		w.sqnr = ratio(base, c.delta)
+		r.restore(l.layer)
+	}
 	for _, d := range c.shift {
 		if d != 0 {
 			l.shift = c.shift

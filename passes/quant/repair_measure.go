@@ -77,28 +77,16 @@ func (r *repair) probe(l *rebuilt) (*layerwise.Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	bias, err := l.bias()
-	if err != nil {
-		return nil, err
-	}
 	samples := r.teacher.Len()
 	rows := max(r.effort.rows*l.matrix.Cols, fewRows)
 	return &layerwise.Probe{
-		Layer: l.matrix, Base: layerwise.Matrix(l.matrix, w), Bias: bias,
+		Layer: l.matrix, Base: layerwise.Matrix(l.matrix, w), Bias: l.adds,
 		Step:     layerwise.Step(l.spatial, int64(rows/samples+1)),
-		Products: l.matrix.Cols <= r.effort.columns && r.rows(l) >= l.matrix.Cols,
+		Products: !l.shared && l.matrix.Cols <= r.effort.columns && r.rows(l) >= l.matrix.Cols,
 	}, nil
 }
 
 // rows is the number of positions of all samples.
 func (r *repair) rows(l *rebuilt) int {
 	return int(elements(l.spatial)) * r.teacher.Len()
-}
-
-// bias is what the node itself adds, nil when it adds nothing.
-func (l *rebuilt) bias() ([]float32, error) {
-	if l.node.Is("MatMul") || l.node.In(2) == nil || !l.biased {
-		return nil, nil
-	}
-	return l.node.In(2).Const().Float32s()
 }

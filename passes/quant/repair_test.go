@@ -1,0 +1,111 @@
+package quant
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/passes"
+	"github.com/onnxpass/onnxpass/passes/target"
+)
+
+// What a layer adds besides its product and a bias of one constant a channel must
+// not be taken for an error of its weights.
+var addedCases = map[string]string{
+	"scaled bias": `{ y = Gemm <transB = 1, beta = 3.0> (x, w, b) }`,
+	"one element": `{ c = Identity (x) y = Gemm <transB = 1> (c, w, s) }`,
+	"computed":    `{ c = ReduceSum <keepdims = 1> (x, axes) y = Gemm <transB = 1> (x, w, c) }`,
+	"matrix":      `{ y = Gemm <transB = 1> (x, w, m) }`,
+}
+
+func TestRebuildingLeavesOtherAddends(t *testing.T) {
+	rt := runtime(t)
+	for name, body := range addedCases {
+		t.Run(name, func(t *testing.T) {
+			src := `<ir_version: 8, opset_import: ["" : 17]> c (float[64,16] x) => (float[64,24] y)
+<float[24,16] w = random(1), float[24] b = random(2), float[1] s = {40}, float[64,24] m = random(3), int64[1] axes = {1}> ` + body
+			if db, _ := rebuiltQuality(t, rt, src); db < 30 {
+				t.Errorf("%.1f dB", db)
+			}
+		})
+	}
+}
+
+// rebuiltQuality quantizes a model text with the default effort and compares it with the original on its samples, in dB.
+func rebuiltQuality(t *testing.T, rt calib.Runner, src string) (float64, *passes.StepReport) {
+	t.Helper()
+	float := model(t, src)
+	set := positive(float, 32)
+	report := &passes.StepReport{}
+	env := &passes.Env{Model: model(t, src), Target: target.Lookup("openvino"), Runner: rt, Report: report,
+		Calib: &calib.Calibration{Runner: rt, Samples: set, Threads: 1}}
+	if err := run(context.Background(), env, defaults); err != nil {
+		t.Fatal(err)
+	}
+	return distance(t, rt, float, env.Model, set), report
+}
+
+func distance(t *testing.T, rt calib.Runner, a, b *graph.Model, set *calib.Set) float64 {
+	t.Helper()
+	pa, _ := encode(t, a)
+	pb, _ := encode(t, b)
+	v, err := passes.Compare(context.Background(), rt, pa, pb, set, passes.CompareOptions{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return math.Min(v.SQNR, v.Worst)
+}
+
+// Layers that share a weight keep one stored form, and their biases are corrected each for itself.
+func TestSharedWeightKeepsItsCodesAndBiasesAreCorrected(t *testing.T) {
+	rt := runtime(t)
+	src := `<ir_version: 8, opset_import: ["" : 17]> c (float[64,16] x) => (float[64,16] y, float[64,16] z)
+<float[16,16] w = random(1), float[16] b = random(2)>
+{ h = Gemm <transB = 1> (x, w, b) y = Relu (h) z = Gemm <transB = 1> (y, w) }`
+	float := model(t, src)
+	env := &passes.Env{Model: model(t, src), Target: target.Lookup("openvino"), Runner: rt, Report: &passes.StepReport{},
+		Calib: &calib.Calibration{Runner: rt, Samples: positive(float, 32), Threads: 1}}
+	if err := run(context.Background(), env, defaults); err != nil {
+		t.Fatal(err)
+	}
+	codes := map[*graph.Value]bool{}
+	for n := range env.Model.Main.Nodes() {
+		if n.Is("Gemm") {
+			codes[n.In(1).Def().In(0)] = true
+		}
+	}
+	if len(codes) != 1 {
+		t.Errorf("%d stored forms of one weight", len(codes))
+	}
+	o := defaults
+	o.Bias = BiasNone
+	plain := &passes.Env{Model: model(t, src), Target: env.Target, Runner: rt, Report: &passes.StepReport{}, Calib: env.Calib}
+	if err := run(context.Background(), plain, o); err != nil {
+		t.Fatal(err)
+	}
+	with, without := distance(t, rt, float, env.Model, env.Calib.Samples), distance(t, rt, float, plain.Model, env.Calib.Samples)
+	if with < without+1 {
+		t.Errorf("%.2f dB with corrected biases, %.2f without", with, without)
+	}
+}
+
+// The report says how every layer was rebuilt, and the figures on samples put aside never get worse.
+func TestReportOfRebuiltLayers(t *testing.T) {
+	rt := runtime(t)
+	_, report := rebuiltQuality(t, rt, `<ir_version: 8, opset_import: ["" : 17]> c (float[64,16] x) => (float[64,24] y)
+<float[16,24] w = random(1), float[24] b = random(2)> { h = MatMul (x, w) y = Add (h, b) }`)
+	l := report.Layers[0].Rebuilt
+	if l == nil || l.How == recipeNearest || l.Before == nil || l.After == nil || !(*l.After < *l.Before) {
+		t.Fatalf("%+v", l)
+	}
+	facts := map[string]string{}
+	for _, f := range report.Facts {
+		facts[f.Name] = f.Value
+	}
+	if s := facts["layers rebuilt"]; !strings.HasPrefix(s, "1 of 1 on 32 samples (") {
+		t.Error(s)
+	}
+}
