@@ -101,8 +101,11 @@ func (s *sheet) verification(v *passes.Verification) {
 		agree = fmt.Sprintf("   same argmax %.1f %%", *v.Agree)
 	}
 	kind := "samples"
+	if v.Samples == 1 {
+		kind = "sample"
+	}
 	if v.Random {
-		kind = "RANDOM samples"
+		kind = "RANDOM " + kind
 	}
 	s.line("verify", "%d %s   SQNR %s   cosine %.4f%s", v.Samples, kind, sqnr, v.Cosine, agree)
 	s.line("", "largest difference %.3g   %s", v.MaxAbs, v.Runtime)
