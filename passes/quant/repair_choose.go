@@ -172,12 +172,9 @@ func (p *planner) restore(l *layer) {
 	s.scale.SetInit(onnx.FromFloat32s([]int64{int64(len(w.scale))}, w.scale))
 }
 
-// guardRepaired keeps what was repaired within 16 bits where that is asked for.
+// guardRepaired counts the channels at risk in what was repaired, and keeps it within 16 bits where that is asked for.
 func (r *repair) guardRepaired() error {
-	if r.opt.ISA != ISAAVX2 {
-		return nil
-	}
-	if err := r.guardCodes(); err != nil {
+	if err := r.guardCodes(); err != nil || r.opt.ISA != ISAAVX2 {
 		return err
 	}
 	for _, l := range r.layers {

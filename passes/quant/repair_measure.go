@@ -82,9 +82,12 @@ func (r *repair) probe(l *rebuilt) (*layerwise.Probe, error) {
 	return &layerwise.Probe{
 		Layer: l.matrix, Base: layerwise.Matrix(l.matrix, w), Bias: l.adds,
 		Step:     layerwise.Step(l.spatial, int64(rows/samples+1)),
-		Products: !l.shared && l.matrix.Cols <= r.effort.columns && r.rows(l) >= l.matrix.Cols,
+		Products: r.fits() && !l.shared && l.matrix.Cols <= r.effort.columns && r.rows(l) >= l.matrix.Cols,
 	}, nil
 }
+
+// fits says whether anything but rounding to nearest is to be tried.
+func (r *repair) fits() bool { return r.opt.Refit || r.opt.Rounding == RoundFeedback }
 
 // rows is the number of positions of all samples.
 func (r *repair) rows(l *rebuilt) int {

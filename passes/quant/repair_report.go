@@ -9,6 +9,9 @@ import (
 
 // reportRepair writes down what rebuilding made of the layers.
 func (p *planner) reportRepair() {
+	if p.repairs() && p.opt.ISA != ISAAVX2 {
+		p.reportSaturation(p.env.Report)
+	}
 	if len(p.walked) == 0 {
 		return
 	}

@@ -92,6 +92,30 @@ func TestSharedWeightKeepsItsCodesAndBiasesAreCorrected(t *testing.T) {
 	}
 }
 
+// What the report says of 16-bit sums is said of the codes as they are now, not of those before rebuilding.
+func TestSaturationFollowsTheCodes(t *testing.T) {
+	rt := runtime(t)
+	src := `<ir_version: 8, opset_import: ["" : 17]> c (float[64,8] x) => (float[64,64] y)
+<float[8,64] w = random(1)> { y = MatMul (x, w) }`
+	env := &passes.Env{Model: model(t, src), Target: target.Lookup("openvino"), Runner: rt, Report: &passes.StepReport{}}
+	env.Calib = &calib.Calibration{Runner: rt, Samples: positive(env.Model, 32), Threads: 1}
+	p, err := quantizeModel(context.Background(), env, defaults, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reported := env.Report.Layers[0].Saturating
+	if reported == nil || *reported == 0 {
+		t.Fatal("no channel at risk")
+	}
+	clear(p.weightOf(p.layers[0]).codes)
+	if err := p.guardCodes(); err != nil {
+		t.Fatal(err)
+	}
+	if *reported != 0 {
+		t.Errorf("%d channels of zeros at risk", *reported)
+	}
+}
+
 // The report says how every layer was rebuilt, and the figures on samples put aside never get worse.
 func TestReportOfRebuiltLayers(t *testing.T) {
 	rt := runtime(t)

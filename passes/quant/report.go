@@ -47,7 +47,9 @@ func (p *planner) report() {
 	if allMACs > 0 {
 		r.Fact("INT8 share of Conv, Gemm and MatMul MACs", "%.1f %%", math.Floor(1000*int8MACs/allMACs)/10)
 	}
-	p.reportSaturation(r)
+	if p.env.DryRun || !p.repairs() || p.opt.ISA == ISAAVX2 { // else counted when the codes do not change any more
+		p.reportSaturation(r)
+	}
 	if p.dead > 0 {
 		r.Fact("channels that are zero on all samples", "%d of %d", p.dead, p.channels)
 	}

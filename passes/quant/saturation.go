@@ -163,8 +163,12 @@ func (p *planner) guard(l *layer) error {
 	if err != nil {
 		return err
 	}
-	s.channels, s.risky = len(ratios), max(s.risky, above(ratios, 1))
-	if p.opt.ISA != ISAAVX2 || above(ratios, 1) == 0 {
+	s.channels = len(ratios)
+	if p.opt.ISA != ISAAVX2 {
+		s.risky = above(ratios, 1)
+		return nil
+	}
+	if s.risky = max(s.risky, above(ratios, 1)); above(ratios, 1) == 0 {
 		return nil
 	}
 	growth, err := w.shrink(s.pack, s.limits)
