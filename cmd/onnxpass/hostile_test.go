@@ -188,12 +188,6 @@ func refuses(t *testing.T, name string, code int, args ...string) {
 	}
 }
 
-// npy is an array file with a header of our choice.
-func npy(header string, content []byte) []byte {
-	header += strings.Repeat(" ", 64-(len(header)+11)%64) + "\n"
-	return cat([]byte("\x93NUMPY\x01\x00"), []byte{byte(len(header)), byte(len(header) >> 8)}, []byte(header), content)
-}
-
 // bomb is an .npz whose member unpacks to far more than it says or should.
 func bomb(t *testing.T) []byte {
 	var b bytes.Buffer

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,6 +137,12 @@ func writeArray(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
 	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", shape)
 	ts.Check(os.WriteFile(path, npy(header, out), 0o644))
+}
+
+// npy is an array file with a header of our choice.
+func npy(header string, content []byte) []byte {
+	header += strings.Repeat(" ", 64-(len(header)+11)%64) + "\n"
+	return slices.Concat([]byte("\x93NUMPY\x01\x00"), []byte{byte(len(header)), byte(len(header) >> 8)}, []byte(header), content)
 }
 
 // lines FILE MAX requires at most MAX lines of at most 100 columns.
