@@ -10,7 +10,7 @@ var errStopped = errors.New("another call failed")
 
 // InTurn calls work for 0 to n-1 on several goroutines. Each call may pass one
 // function to ordered, which runs these one at a time and in order: so sums do
-// not depend on how many threads there are. The error is that of the first call, by number, that failed.
+// not depend on how many threads there are. The error is that of the first call, by number, that failed; a panic is the caller's.
 func InTurn(n, threads int, work func(i int, ordered func(func() error) error) error) error {
 	q := &queue{errs: make([]error, n)}
 	q.changed = sync.NewCond(&q.mu)
@@ -18,19 +18,14 @@ func InTurn(n, threads int, work func(i int, ordered func(func() error) error) e
 	for range max(1, min(threads, n)) {
 		group.Go(func() {
 			for i, ok := q.take(); ok; i, ok = q.take() {
-				taken := false
-				err := work(i, func(fn func() error) error {
-					taken = true
-					return q.turn(i, fn)
-				})
-				if err == nil && !taken {
-					err = q.turn(i, func() error { return nil })
-				}
-				q.fail(i, err)
+				q.fail(i, q.call(i, work))
 			}
 		})
 	}
 	group.Wait()
+	if q.panicked != nil {
+		panic(q.panicked)
+	}
 	for _, err := range q.errs {
 		if err != nil && !errors.Is(err, errStopped) {
 			return err
@@ -46,6 +41,28 @@ type queue struct {
 	next, now int
 	stopped   bool
 	errs      []error
+	panicked  any
+}
+
+// call does the work of number i. A panic ends all calls, for InTurn to hand on.
+func (q *queue) call(i int, work func(int, func(func() error) error) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			q.mu.Lock()
+			q.panicked = r
+			q.mu.Unlock()
+			err = errStopped
+		}
+	}()
+	taken := false
+	err = work(i, func(fn func() error) error {
+		taken = true
+		return q.turn(i, fn)
+	})
+	if err == nil && !taken {
+		err = q.turn(i, func() error { return nil })
+	}
+	return err
 }
 
 func (q *queue) take() (int, bool) {

@@ -45,3 +45,27 @@ func TestInTurnEndsWithTheFirstError(t *testing.T) {
 		}
 	}
 }
+
+func TestInTurnHandsAPanicOn(t *testing.T) {
+	for _, inside := range []bool{false, true} {
+		func() {
+			defer func() {
+				if r := recover(); r != "broken" {
+					t.Errorf("recovered %v", r)
+				}
+			}()
+			_ = calib.InTurn(50, 4, func(i int, ordered func(func() error) error) error {
+				if i == 10 && !inside {
+					panic("broken")
+				}
+				return ordered(func() error {
+					if i == 10 {
+						panic("broken")
+					}
+					return nil
+				})
+			})
+			t.Error("no panic")
+		}()
+	}
+}
