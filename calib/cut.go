@@ -29,7 +29,7 @@ func (c *cut) pass(values []*graph.Value) []*graph.Value {
 	return c.frontier()
 }
 
-// ask notes that the values are asked for now.
+// ask counts one request for each of the values.
 func (c *cut) ask(values []*graph.Value) {
 	for _, v := range values {
 		c.due[v]--

@@ -13,6 +13,7 @@ import (
 type candidate struct {
 	recipe
 	scale []float32
+	plain []float32 // scales without the guard against saturation
 	codes []int8
 	delta []float32 // stored less original weight
 	shift []float64 // of the bias
@@ -83,7 +84,7 @@ func (r *repair) recipes(fit *layerwise.Fit, first bool) []recipe {
 
 // make stores the weight by a recipe.
 func (r *repair) make(l *rebuilt, m *measured, how recipe) (*candidate, error) {
-	c := &candidate{recipe: how, scale: l.weight.scale, codes: make([]int8, len(m.base)), delta: append([]float32(nil), m.base...)}
+	c := &candidate{recipe: how, scale: l.weight.scale, plain: l.weight.plain, codes: make([]int8, len(m.base)), delta: append([]float32(nil), m.base...)}
 	if how.refit {
 		change, err := how.fit.Refit()
 		if err != nil {
@@ -93,6 +94,7 @@ func (r *repair) make(l *rebuilt, m *measured, how recipe) (*candidate, error) {
 			c.delta[i] += v
 		}
 		c.scale = scales(c.delta, l.matrix.Cols)
+		c.plain = c.scale
 	}
 	if err := r.withinPairs(l, c); err != nil {
 		return nil, err
@@ -127,7 +129,7 @@ func (r *repair) withinPairs(l *rebuilt, c *candidate) error {
 		data: onnx.FromFloat32s(dims, layerwise.Tensor(l.matrix, c.delta)), axis: l.weight.axis,
 		scale: slices.Clone(c.scale), floats: l.weight.floats,
 	}
-	if _, err := w.shrink(l.saturation.pack, l.saturation.limits); err != nil {
+	if err := w.shrink(l.saturation.pack, l.saturation.limits); err != nil {
 		return err
 	}
 	c.scale = w.scale
@@ -153,7 +155,7 @@ func scales(w []float32, cols int) []float32 {
 func (r *repair) store(l *rebuilt, c *candidate, base []float32) {
 	if w := l.weight; !l.shared {
 		w.scale, w.codes, w.coded = slices.Clone(c.scale), layerwise.Tensor(l.matrix, c.codes), c.scale
-		w.sqnr = ratio(base, c.delta)
+		w.plain, w.sqnr = c.plain, ratio(base, c.delta)
 		r.restore(l.layer)
 	}
 	for _, d := range c.shift {

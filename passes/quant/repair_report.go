@@ -9,7 +9,7 @@ import (
 
 // reportRepair writes down what rebuilding made of the layers.
 func (p *planner) reportRepair() {
-	if p.repairs() && p.opt.ISA != ISAAVX2 {
+	if p.repairs() {
 		p.reportSaturation(p.env.Report)
 	}
 	if len(p.walked) == 0 {

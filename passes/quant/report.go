@@ -47,7 +47,7 @@ func (p *planner) report() {
 	if allMACs > 0 {
 		r.Fact("INT8 share of Conv, Gemm and MatMul MACs", "%.1f %%", math.Floor(1000*int8MACs/allMACs)/10)
 	}
-	if p.env.DryRun || !p.repairs() || p.opt.ISA == ISAAVX2 { // else counted when the codes do not change any more
+	if p.env.DryRun || !p.repairs() { // else counted when the codes do not change any more
 		p.reportSaturation(r)
 	}
 	if p.dead > 0 {

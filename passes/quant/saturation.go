@@ -92,8 +92,7 @@ func (p Params) byte(x float64) int32 {
 type saturation struct {
 	pack            packing
 	limits          codeLimits
-	channels, risky int     // output channels, and those that can saturate
-	growth          float64 // the largest factor by which a scale grew
+	channels, risky int // output channels, and those that can saturate
 }
 
 // guardSaturation counts the output channels whose sums of two products can
@@ -112,7 +111,7 @@ func (p *planner) guardSaturation(ctx context.Context) error {
 			continue
 		}
 		if pack, ok := packingOf(l.node, l.weight.Const().Dims); ok {
-			l.saturation = &saturation{pack: pack, limits: p.inputLimits(l, pack, table), growth: 1}
+			l.saturation = &saturation{pack: pack, limits: p.inputLimits(l, pack, table)}
 		}
 	}
 	if err := p.guardCodes(); err != nil {
@@ -171,9 +170,7 @@ func (p *planner) guard(l *layer) error {
 	if s.risky = max(s.risky, above(ratios, 1)); above(ratios, 1) == 0 {
 		return nil
 	}
-	growth, err := w.shrink(s.pack, s.limits)
-	s.growth *= growth
-	return err
+	return w.shrink(s.pack, s.limits)
 }
 
 // above is how many numbers exceed the limit.
@@ -215,42 +212,66 @@ func (w *weight) overflow(p packing, limits codeLimits) ([]float64, error) {
 }
 
 // shrink makes the codes of the offending channels smaller by larger scales, as
-// little as will do and at most by half: 255 * (64 + 64) fits 16 bits. It
-// returns the largest factor. Rounding may undo a part, hence the repetition.
-func (w *weight) shrink(p packing, limits codeLimits) (float64, error) {
-	start := slices.Clone(w.scale)
-	for try := 0; ; try++ {
+// little as will do and at most until every code is within 64: 255 * (64 + 64)
+// fits 16 bits. Rounding may undo a part, hence the repetition.
+func (w *weight) shrink(p packing, limits codeLimits) error {
+	most, err := w.most()
+	if err != nil {
+		return err
+	}
+	for try := range 8 {
 		ratios, err := w.overflow(p, limits)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		need, done := make([]float64, len(w.scale)), true
+		need := make([]float64, len(w.scale))
 		for c, r := range ratios {
-			i := c % len(need)
-			need[i] = max(need[i], r)
-			done = done && r <= 1
+			need[c%len(need)] = max(need[c%len(need)], r)
 		}
-		if done || try == 8 {
+		if slices.Max(need) <= 1 {
 			break
 		}
 		for i, r := range need {
-			switch {
-			case r > 1 && try < 6:
-				w.scale[i] = min(float32(float64(w.scale[i])*r), 2*start[i])
-			case r > 1:
-				w.scale[i] = 2 * start[i]
+			if largest := max(w.scale[i], scale(float64(most[i])/64)); r > 1 && try < 6 {
+				w.scale[i] = min(float32(float64(w.scale[i])*r), largest)
+			} else if r > 1 {
+				w.scale[i] = largest
 			}
 		}
-	}
-	growth := 1.0
-	for i, s := range w.scale {
-		growth = max(growth, float64(s)/float64(start[i]))
 	}
 	x, err := w.data.Float32s()
 	if err == nil {
 		w.sqnr = w.quality(x, channelsOf(w.data.Dims, w.axis))
 	}
-	return growth, err
+	return err
+}
+
+// most is the largest magnitude of what is to be stored, by scale.
+func (w *weight) most() ([]float32, error) {
+	x, err := w.data.Float32s()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, len(w.scale))
+	channelsOf(w.data.Dims, w.axis).runs(len(x), func(c, from, to int) {
+		for i := from; i < to; i++ {
+			v := x[i]
+			if w.codes != nil {
+				v = float32(w.codes[i]) * w.coded[c]
+			}
+			out[c] = max(out[c], v, -v)
+		}
+	})
+	return out, nil
+}
+
+// growth is the largest factor by which a scale is larger than without the guard.
+func (w *weight) growth() float64 {
+	g := 1.0
+	for i, s := range w.scale {
+		g = max(g, float64(s)/float64(w.plain[i]))
+	}
+	return g
 }
 
 // reportSaturation says how many channels are at risk, and what was done about it.
@@ -260,7 +281,7 @@ func (p *planner) reportSaturation(r *passes.StepReport) {
 	for _, l := range p.layers {
 		if s := l.saturation; s != nil && l.int8() {
 			channels, risky, of = channels+s.channels, risky+s.risky, of+1
-			growth = max(growth, s.growth)
+			growth = max(growth, p.weightOf(l).growth())
 			if s.risky > 0 {
 				layers++
 			}

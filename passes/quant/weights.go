@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -24,6 +25,7 @@ type weight struct {
 	floats int64     // elements
 	codes  []int8    // in the order of source; nil: rounded to nearest
 	coded  []float32 // the scales that codes belong to
+	plain  []float32 // the scales without the guard against saturation
 }
 
 // errNotFinite is a weight that holds NaN or infinity.
@@ -59,7 +61,7 @@ func newWeight(n *graph.Node, v *graph.Value) (*weight, error) {
 	for c, m := range most {
 		w.scale[c] = scale(float64(max(m, floorRatio*largest)) / 127)
 	}
-	w.floats = int64(len(x))
+	w.plain, w.floats = slices.Clone(w.scale), int64(len(x))
 	w.sqnr = w.quality(x, g)
 	return w, nil
 }
@@ -93,10 +95,18 @@ func code(x, s float32) int8 {
 // quality is the signal to quantization noise ratio of the codes in dB.
 func (w *weight) quality(x []float32, g channels) float64 {
 	var signal, noise float64
+	var stored []int8
+	if w.codes != nil {
+		stored = w.recoded()
+	}
 	g.runs(len(x), func(c, from, to int) {
 		s := w.scale[c]
-		for _, f := range x[from:to] {
-			d := float64(f) - float64(code(f, s))*float64(s)
+		for i, f := range x[from:to] {
+			q := code(f, s)
+			if stored != nil {
+				q = stored[from+i]
+			}
+			d := float64(f) - float64(q)*float64(s)
 			signal += float64(f) * float64(f)
 			noise += d * d
 		}
