@@ -140,6 +140,21 @@ func (f *runFlags) place(in input, many bool, passNames string) (string, error) 
 	return filepath.Clean(f.output), nil
 }
 
+// tooMany refuses several models for one file. A report that was given as an
+// argument looks like a model: --json takes no file.
+func tooMany(models []input, output string) error {
+	var names []string
+	hint := "name a folder: -o DIR/"
+	for _, m := range models {
+		names = append(names, m.path)
+		if kind := strings.TrimPrefix(filepath.Ext(m.path), "."); kind == "json" || kind == "md" {
+			hint = fmt.Sprintf("a report goes to a file by --report %s:%s", kind, m.path)
+		}
+	}
+	return usageError("%d models cannot be written to one file", len(models)).
+		With("file", output, "models", strings.Join(names, ", ")).Hinted("%s", hint)
+}
+
 // separate refuses several models that would go to one place, and reports that
 // would overwrite a model.
 func (f *runFlags) separate(models []input, passNames string) error {
@@ -148,7 +163,7 @@ func (f *runFlags) separate(models []input, passNames string) error {
 	case many && f.output == "-":
 		return usageError("several models cannot go to standard output").Hinted("name a folder: -o DIR/")
 	case many && filepath.Ext(f.output) == ".onnx" && !isFolder(f.output):
-		return usageError("%d models cannot be written to one file", len(models)).With("file", f.output).Hinted("name a folder: -o DIR/")
+		return tooMany(models, f.output)
 	}
 	reports, err := parseReports(f.reports)
 	if err != nil {
