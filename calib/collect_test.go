@@ -2,6 +2,7 @@ package calib_test
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,21 +13,6 @@ import (
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 )
-
-// runner opens ONNX Runtime or skips.
-func runner(t testing.TB) *ort.Runtime {
-	t.Helper()
-	path := os.Getenv("ONNXPASS_ORT_LIB")
-	if path == "" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	rt, err := ort.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
-}
 
 // kit is a model of the evaluation kit and its calibration samples, or a skip.
 func kit(t testing.TB, model, task string) (*graph.Model, []string) {
@@ -96,7 +82,7 @@ func load(t testing.TB, m *graph.Model, data []string, n int) *calib.Set {
 func BenchmarkCollect(b *testing.B) {
 	for _, k := range [][2]string{{"efficientnet_lite0", "imagenet"}, {"yolox_nano", "coco"}, {"cifar10_resnet20", "cifar10"}} {
 		b.Run(k[0], func(b *testing.B) {
-			rt := runner(b)
+			rt := orttest.Runner(b)
 			m, data := kit(b, k[0], k[1])
 			set := load(b, m, data, 40)
 			reqs := activations(m)

@@ -3,6 +3,7 @@ package calib_test
 import (
 	"context"
 	"errors"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"testing"
 
@@ -108,7 +109,7 @@ func TestCompareRefusals(t *testing.T) {
 
 // A model compared with itself agrees in every figure.
 func TestCompareKitModelWithItself(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m, data := kit(t, "ppocrv4_rec", "ocr")
 	proto, err := m.Export()
 	if err != nil {

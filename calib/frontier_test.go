@@ -2,6 +2,7 @@ package calib_test
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"path/filepath"
 	"slices"
@@ -56,7 +57,7 @@ func layerOutputs(m *graph.Model) [][]*graph.Value {
 // A walk through the layers gives the values of a run of the whole model,
 // whether the cut follows or stays.
 func TestFrontierComputesWhatTheModelDoes(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	for name, m := range frontierModels(t) {
 		t.Run(name, func(t *testing.T) {
 			steps := layerOutputs(m)

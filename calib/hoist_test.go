@@ -2,6 +2,7 @@ package calib_test
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func parsed(t *testing.T, src string) *graph.Model {
 
 // Values of branches are observed in the samples that take them, however deep they lie.
 func TestValuesInsideBranches(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := parsed(t, branches)
 	var samples memory
 	for i, c := range [][2]bool{{true, true}, {true, false}, {false, true}, {true, true}} {
@@ -71,7 +72,7 @@ func TestValuesInsideBranches(t *testing.T) {
 
 // In a real network of nested branches the values of those that the samples take are observed, the others stay empty.
 func TestBranchesOfKitModel(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := kitModel(t, "silero_vad_v6", "vad")
 	c := &calib.Calibration{Runner: rt, Samples: load(t, m.model, m.data, 3)}
 	var reqs []calib.Request

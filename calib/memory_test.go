@@ -3,6 +3,7 @@
 package calib_test
 
 import (
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"os"
 	"os/exec"
 	"strconv"
@@ -20,7 +21,7 @@ func TestMemoryIsFlat(t *testing.T) {
 		collectMany(t, n)
 		return
 	}
-	runner(t)
+	orttest.Runner(t)
 	few, many := peakOf(t, "30"), peakOf(t, "300")
 	t.Logf("peak %.0f MiB for 30 samples, %.0f MiB for 300", few, many)
 	// The garbage collector's timing moves the peak by some MiB; growth by a sample's activations (25 MB each) would not hide in that.
@@ -62,5 +63,5 @@ func collectMany(t *testing.T, n int) {
 }
 
 func openEfficientNet(t *testing.T) (*ort.Runtime, modelOf) {
-	return runner(t), kitModel(t, "efficientnet_lite0", "imagenet")
+	return orttest.Runner(t), kitModel(t, "efficientnet_lite0", "imagenet")
 }

@@ -2,6 +2,7 @@ package calib_test
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"testing"
 
@@ -47,7 +48,7 @@ func (g *gram) Observe(_ int, arrays []calib.Array) error {
 
 // Observers can put work into the graph that runs; the model itself stays as it is.
 func TestObserverThatExtendsTheGraph(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := kitModel(t, "cifar10_resnet20", "cifar10")
 	var features *graph.Value
 	for n := range m.model.Main.Nodes() {

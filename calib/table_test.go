@@ -3,6 +3,7 @@ package calib_test
 import (
 	"bytes"
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func TestStatisticsDoNotDependOnOrderThreadsOrPartition(t *testing.T) {
 }
 
 func testOrder(t *testing.T, model, task string) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := kitModel(t, model, task)
 	set := load(t, m.model, m.data, 6)
 	reqs := activations(m.model)
@@ -75,7 +76,7 @@ func testOrder(t *testing.T, model, task string) {
 }
 
 func TestTableRoundTripAndCache(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := kitModel(t, "cifar10_resnet20", "cifar10")
 	dir := t.TempDir()
 	count := &counting{Runner: rt}
@@ -115,7 +116,7 @@ func (c *counting) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions)
 
 // The statistics of a graph input are those of the samples, worked out here element by element.
 func TestStatisticsOfAnInput(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := kitModel(t, "cifar10_resnet20", "cifar10")
 	set := load(t, m.model, m.data, 4)
 	input := calib.InputPorts(m.model)[0].Name
@@ -157,7 +158,7 @@ func TestStatisticsOfAnInput(t *testing.T) {
 
 // What lies in a Loop is named with the reason, and the rest is observed.
 func TestUnobservable(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := parsed(t, `<ir_version: 8, opset_import: ["" : 16]> main (float[2] x, int64 n, bool c) => (float[2] y) {
   y = Loop (n, c, x) <body = b (int64 i, bool k, float[2] s) => (bool q, float[2] r) { q = Identity (k)
     inside = Mul (s, s)
@@ -178,7 +179,7 @@ func TestUnobservable(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := kitModel(t, "cifar10_resnet20", "cifar10")
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &calib.Calibration{Runner: rt, Samples: load(t, m.model, m.data, 10)}

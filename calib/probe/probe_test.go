@@ -3,6 +3,7 @@ package probe_test
 import (
 	"context"
 	"errors"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"os"
 	"path/filepath"
@@ -10,26 +11,11 @@ import (
 	"time"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/calib/ort"
 	"github.com/onnxpass/onnxpass/calib/probe"
 	"github.com/onnxpass/onnxpass/calib/sample"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 )
-
-func runner(t testing.TB) *ort.Runtime {
-	t.Helper()
-	path := os.Getenv("ONNXPASS_ORT_LIB")
-	if path == "" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	rt, err := ort.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
-}
 
 // network reads a model; one of the kit is skipped when the kit is absent.
 func network(t testing.TB, path string) *graph.Model {
@@ -90,7 +76,7 @@ func candidates(m *graph.Model) []probe.Candidate {
 // made, whatever the cut holds: with room for all values, for none, and with
 // any number of threads.
 func TestMeasureAgreesWithWholeRuns(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	for _, path := range []string{"../../testdata/models/fashion_resnet.onnx", "../../../shared/kit/models/blazeface_front.onnx", "../../../shared/kit/models/cifar10_resnet20.onnx"} {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			m := network(t, path)
@@ -165,7 +151,7 @@ func closeTo(t *testing.T, name string, got, want []calib.Agreement) {
 
 // A limit in time thins out the samples and leaves out candidates, and says so.
 func TestMeasureLimit(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := network(t, "../../testdata/models/fashion_resnet.onnx")
 	list := candidates(m)
 	r, err := probe.Measure(context.Background(), rt, m, list, randomSet(t, m, 50), probe.Options{Limit: time.Nanosecond})
@@ -189,7 +175,7 @@ func TestMeasureLimit(t *testing.T) {
 
 // What is wrong with one candidate is its own affair; a place that is not there ends the measurement.
 func TestMeasureFaults(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := network(t, "../../testdata/models/fashion_resnet.onnx")
 	set := randomSet(t, m, 1)
 	list := candidates(m)[:2]
@@ -214,7 +200,7 @@ func TestMeasureFaults(t *testing.T) {
 
 // Progress goes up to its total.
 func TestMeasureProgress(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	m := network(t, "../../testdata/models/fashion_resnet.onnx")
 	last, total := 0, 0
 	_, err := probe.Measure(context.Background(), rt, m, candidates(m), randomSet(t, m, 2), probe.Options{Threads: 1, Progress: func(done, all int) {

@@ -3,6 +3,7 @@ package axes_test
 import (
 	"flag"
 	"fmt"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,7 +96,7 @@ func TestPools(t *testing.T) {
 
 // Any set of classes can be removed, and what is left computes what the masked model does.
 func TestAnyPlan(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	archives(t, func(t *testing.T, _ string, ar *txtar.Archive) {
 		m := parse(t, string(ar.Files[0].Data))
 		samples := []map[string]calib.Array{feed("", calib.InputPorts(m), 1), feed("", calib.InputPorts(m), 2)}
@@ -140,7 +141,7 @@ func plan(r *rapid.T, a *axes.Analysis) []int {
 
 // Removing some classes and then others is removing all at once, nothing for nothing, and always the same bytes.
 func TestRemovalsCompose(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	archives(t, func(t *testing.T, _ string, ar *txtar.Archive) {
 		m := parse(t, string(ar.Files[0].Data))
 		samples := []map[string]calib.Array{feed("", calib.InputPorts(m), 1)}

@@ -2,7 +2,7 @@ package axes_test
 
 import (
 	"context"
-	"errors"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -16,24 +16,9 @@ import (
 	"github.com/onnxpass/onnxpass/graph/axes"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/all"
 )
-
-// runtime opens ONNX Runtime or skips.
-func runtime(t testing.TB) calib.Runner {
-	t.Helper()
-	rt, _, err := ort.Discover(runtimelib.Options{})
-	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
-}
 
 // models calls test with every readable model of the kit and of testdata, cleaned up.
 func models(t *testing.T, test func(t *testing.T, name string, m *graph.Model)) {
@@ -219,7 +204,7 @@ func draw(a *axes.Analysis, share float64, rng *rand.Rand) []int {
 
 // Removing channels gives the same numbers as silencing them where they are summed up.
 func TestCutEqualsMask(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	models(t, func(t *testing.T, name string, m *graph.Model) {
 		samples := []map[string]calib.Array{feed(name, calib.InputPorts(m), 1)}
 		for _, share := range []float64{0.1, 0.3, 0.5} {
@@ -253,7 +238,7 @@ func TestEveryPoolAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
 	}
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	models(t, func(t *testing.T, name string, m *graph.Model) {
 		samples := []map[string]calib.Array{feed(name, calib.InputPorts(m), 1)}
 		pools := axes.Analyze(m, axes.Options{}).Pools

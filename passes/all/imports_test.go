@@ -26,6 +26,7 @@ var rank = []struct {
 	{"passes", 60, false},
 	{"calib/openvino", 45, false},
 	{"calib/ort", 45, false},
+	{"calib/ort/orttest", 46, false},
 	{"calib/sample", 45, false},
 	{"calib/probe", 45, false},
 	{"calib/runtimelib", 35, false},

@@ -3,14 +3,13 @@ package all
 import (
 	"bytes"
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/calib/ort"
-	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/calib/sample"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/passes"
@@ -42,16 +41,6 @@ func realModels(t *testing.T) []string {
 		}
 	}
 	return own
-}
-
-func runner(t *testing.T) calib.Runner {
-	t.Helper()
-	rt, _, err := ort.Discover(runtimelib.Options{})
-	if err != nil {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB): ", err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
 }
 
 // transform runs the spec on the model at path with two random samples.
@@ -87,7 +76,7 @@ func transform(t *testing.T, rt calib.Runner, path, spec string, threads int) (*
 
 // No pass changes names, order, types and dims of inputs and outputs, symbolic dims included.
 func TestInterfaceStays(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	for _, path := range realModels(t) {
 		for _, p := range Passes {
 			if p.NeedsData && strings.HasPrefix(filepath.Base(path), "silero") {
@@ -110,7 +99,7 @@ func TestDeterminism(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	for _, path := range realModels(t) {
 		spec := "quant"
 		if strings.HasPrefix(filepath.Base(path), "silero") {

@@ -3,36 +3,19 @@ package cleanup
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/calib/ort"
-	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 )
-
-// runtime opens ONNX Runtime or skips.
-func runtime(t testing.TB) calib.Runner {
-	t.Helper()
-	rt, _, err := ort.Discover(runtimelib.Options{})
-	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
-}
 
 // clean runs the umbrella pass on a copy of in.
 func clean(t testing.TB, in *onnx.Model, runner calib.Runner) (*onnx.Model, *passes.StepReport) {
@@ -181,7 +164,7 @@ func TestModelsComputeTheSame(t *testing.T) {
 		t.Log("no models in ../shared/kit: only those of testdata are run")
 	}
 	paths = append(own, paths...)
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for _, path := range paths {
 		in, err := onnx.Open(path)
 		if err != nil {

@@ -2,8 +2,8 @@ package equalize
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -12,30 +12,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/calib/ort"
-	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/onnx/text"
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/target"
 )
-
-// runtime opens ONNX Runtime or skips.
-func runtime(t testing.TB) calib.Runner {
-	t.Helper()
-	rt, _, err := ort.Discover(runtimelib.Options{})
-	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
-}
 
 // network is a model in text form: an input of 8 channels, a convolution, the
 // body from c to t, and a depthwise convolution that reads t.
@@ -202,7 +185,7 @@ var folds = map[string]struct {
 
 // Whatever the factors, folding them leaves the function as it was.
 func TestFoldKeepsFunction(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for name, c := range folds {
 		t.Run(name, func(t *testing.T) {
 			if c.target == "" {
@@ -252,7 +235,7 @@ var moves = map[string]struct {
 
 // Moving activations leaves the function as it was, at padded borders too.
 func TestMoveKeepsFunction(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for name, c := range moves {
 		t.Run(name, func(t *testing.T) {
 			source := strings.NewReplacer("float[8, 8, 1, 1] w2", "float[16, 8, 1, 1] w2", "float[8, 8, 3, 3] w =", "float[16, 8, 3, 3] w =", "float[8] b", "float[16] b",
@@ -292,7 +275,7 @@ var declined = map[string]struct{ body, output, why string }{
 
 // Where a place cannot compensate the class is declined with its reason, and a Mul in front of the readers is exact.
 func TestDecline(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for name, c := range declined {
 		t.Run(name, func(t *testing.T) {
 			if name == "computed bias" { // text is parsed in order
@@ -316,7 +299,7 @@ func TestDecline(t *testing.T) {
 // A target that quantizes the outputs of convolutions gets no factors through an
 // activation that is not fused: its input has other ranges below zero.
 func TestUnfusedActivation(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for name, folds := range map[string]bool{"ort": false, "openvino": true} {
 		e := equalizerOf(t, parsed(t, network(`t = PRelu (c, col)`+depthwise, `y`, "")), rt, name)
 		if len(e.classes) != 1 || (e.classes[0].reason == "") != folds {
@@ -327,7 +310,7 @@ func TestUnfusedActivation(t *testing.T) {
 
 // Random chains of operators keep their function, and readers of all kinds compensate.
 func TestChains(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	steps := []string{
 		`%s = Relu (%s)`, `%s = LeakyRelu (%s)`, `%s = PRelu (%s, col)`, `%s = MaxPool <kernel_shape = [2, 2], pads = [0, 0, 1, 1]> (%s)`,
 		`%s = Add (%s, col)`, `%s = Mul (%s, col)`, `%s = BatchNormalization (%s, gain, shift, mean, var)`, `%s = Conv (%s, w2, b)`, `%s = Sigmoid (%s)`,
@@ -357,7 +340,7 @@ func TestChains(t *testing.T) {
 // Outlier channels behind a LayerNormalization with small weights, as transformers have them, are
 // divided by way of its gain; even channels that a matrix product mixes are left alone.
 func TestOutlierChannels(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for gain, wanted := range map[string]bool{"{1, 1, 400, 1, 1, 1, 1, 1}": true, "{1, 1, 1.5, 1, 1, 1, 1, 1}": false} {
 		m := parsed(t, network(`n = Transpose <perm = [0, 2, 3, 1]> (c) t = LayerNormalization (n, spiky, shift) y = MatMul (t, m2)`, `y`, `, float[8] spiky = `+gain))
 		w := m.Main.Value("m2")

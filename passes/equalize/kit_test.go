@@ -2,6 +2,7 @@ package equalize
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,7 @@ var folded = map[string]int{
 // Every place of every real network that can be equalized is, by random factors
 // over three decades, and the network computes what it did.
 func TestNetworksKeepFunction(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	files, _ := filepath.Glob("../../testdata/models/*.onnx")
 	kit, _ := filepath.Glob("../../../shared/kit/models/*.onnx")
 	if _, err := os.Stat("../../../shared/kit/models"); err != nil {

@@ -3,17 +3,14 @@ package layerwise_test
 import (
 	"context"
 	"encoding/binary"
-	"errors"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/calib/ort"
-	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/onnx/text"
 	"github.com/onnxpass/onnxpass/passes/layerwise"
 )
@@ -62,19 +59,6 @@ func model(t testing.TB, body string) *graph.Model {
 		t.Fatal(err)
 	}
 	return g
-}
-
-func runner(t testing.TB) calib.Runner {
-	t.Helper()
-	rt, _, err := ort.Discover(runtimelib.Options{})
-	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
 }
 
 // source is samples in memory.
@@ -199,7 +183,7 @@ func layerOf(t *testing.T, m *graph.Model) *layerwise.Layer {
 // outputs alone: so windows, weights and targets lie in the same order, with
 // every attribute, and whether all positions count or some.
 func TestRefitFindsTheHiddenLayer(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	for name, body := range cases {
 		for _, step := range []int64{1, 2} {
 			t.Run(name, func(t *testing.T) {
@@ -237,7 +221,7 @@ func TestRefitFindsTheHiddenLayer(t *testing.T) {
 
 // Moments are the same on any number of threads.
 func TestMomentsAreDeterministic(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	for name, body := range cases {
 		m := model(t, body)
 		l := layerOf(t, m)
@@ -260,7 +244,7 @@ func TestMomentsAreDeterministic(t *testing.T) {
 // The error of moments is that of the layer's outputs, and rounding with
 // feedback leaves less of it than rounding to nearest, at the same grid.
 func TestRoundingWithFeedback(t *testing.T) {
-	rt := runner(t)
+	rt := orttest.Runner(t)
 	for name, body := range cases {
 		t.Run(name, func(t *testing.T) {
 			m := model(t, body)

@@ -3,6 +3,7 @@ package prune_test
 import (
 	"context"
 	"fmt"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func TestKitLosesAnyChannels(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
 	}
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	kit(t, func(t *testing.T, name, path string) {
 		for _, ratio := range []float64{0.1, 0.3, 0.5} {
 			for seed := range 3 {

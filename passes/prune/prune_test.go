@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/calib/ort"
-	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -22,20 +21,6 @@ import (
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/all"
 )
-
-// runtime opens ONNX Runtime or skips.
-func runtime(t testing.TB) calib.Runner {
-	t.Helper()
-	rt, _, err := ort.Discover(runtimelib.Options{})
-	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
-}
 
 // prune runs a spec over a model; the report is that of the last pass.
 func prune(t testing.TB, rt calib.Runner, m *graph.Model, spec string) (*passes.StepReport, error) {
@@ -286,7 +271,7 @@ func widths(m *graph.Model) string {
 
 // What changes nothing goes and its constants move into biases; the pass itself compares the outputs.
 func TestLossless(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for _, c := range []struct {
 		name  string
 		clear func(m *graph.Model)

@@ -2,6 +2,7 @@ package quant
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -37,7 +38,7 @@ var shiftCases = map[string]string{
 // The shift equals, by brute force, the mean difference between the layer with
 // its own and with its rounded weights, and goes into the bias.
 func TestShiftIsTheMeanError(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for name, body := range shiftCases {
 		for _, opset := range []string{"17", "18"} {
 			t.Run(name+" opset "+opset, func(t *testing.T) {
@@ -187,7 +188,7 @@ func channelMeans(t *testing.T, rt calib.Runner, m *graph.Model, l *layer, chann
 
 // With the option off nothing is measured and biases stay.
 func TestBiasNone(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	src := `<ir_version: 8, opset_import: ["" : 17]> ` + shiftCases["depthwise"]
 	m, _ := quantize(t, src, "openvino", rt, func(_ *passes.Env, o *Options) { o.Bias = "none" })
 	want, _ := model(t, src).Main.Value("b").Const().Raw()

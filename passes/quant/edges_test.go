@@ -2,6 +2,7 @@ package quant
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ func wave(sample, i int) float32 { return float32(math.Sin(float64(7*sample + i)
 // the result with the original on them.
 func edge(t *testing.T, src, name string, count int, f func(sample, i int) float32) (*graph.Model, *passes.StepReport, *calib.Comparison) {
 	t.Helper()
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	set := filled(model(t, src), count, f)
 	m, r := quantize(t, src, name, rt, func(e *passes.Env, _ *Options) { e.Calib.Samples = set })
 	p, _ := encode(t, m)
@@ -104,7 +105,7 @@ func TestFewSamples(t *testing.T) {
 			t.Errorf("%d samples: wanted %q, expected %q", c.count, found, c.wanted)
 		}
 	}
-	_, r := quantize(t, plainConv, "openvino", runtime(t), func(e *passes.Env, _ *Options) { e.Calib.Samples.Random = true })
+	_, r := quantize(t, plainConv, "openvino", orttest.Runner(t), func(e *passes.Env, _ *Options) { e.Calib.Samples.Random = true })
 	if slices.Contains(notes(r), "OP8061") {
 		t.Error("few random samples are said to be few")
 	}
@@ -151,7 +152,7 @@ func TestDeadRelu(t *testing.T) {
 		p, _ := encode(t, m)
 		ref, _ := encode(t, model(t, src))
 		set := filled(m, 2, func(s, i int) float32 { return 300 * wave(s, i) })
-		other, err := calib.Compare(context.Background(), runtime(t), ref, p, set, calib.CompareOptions{Threads: 1})
+		other, err := calib.Compare(context.Background(), orttest.Runner(t), ref, p, set, calib.CompareOptions{Threads: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,7 +259,7 @@ func TestQuantizedBefore(t *testing.T) {
  [a] h = MatMul (x, w)
  r = Tanh (h)
  [b] y = MatMul (r, u) }`
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for _, name := range target.Names() {
 		m := model(t, src)
 		run2 := func(exclude ...string) *passes.StepReport {
@@ -289,7 +290,7 @@ func TestHalfQuantized(t *testing.T) {
  q = QuantizeLinear (x, s, z)
  d = DequantizeLinear (q, s, z)
  [a] y = MatMul (d, w) }`
-	_, r := quantize(t, src, "openvino", runtime(t), nil)
+	_, r := quantize(t, src, "openvino", orttest.Runner(t), nil)
 	if why := reasons(r); why["a"] != halfQuantized {
 		t.Errorf("%v", why)
 	}
@@ -316,7 +317,7 @@ func TestDeadChannels(t *testing.T) {
 		p, _ := encode(t, m)
 		ref, _ := encode(t, model(t, src))
 		far := filled(m, 3, func(s, i int) float32 { return 10 * wave(s, i) })
-		d, err := calib.Compare(context.Background(), runtime(t), ref, p, far, calib.CompareOptions{Threads: 1})
+		d, err := calib.Compare(context.Background(), orttest.Runner(t), ref, p, far, calib.CompareOptions{Threads: 1})
 		if err != nil || d.All.Broken > 0 {
 			t.Errorf("%s: %v, %+v", name, err, d)
 		}

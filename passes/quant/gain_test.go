@@ -2,6 +2,7 @@ package quant
 
 import (
 	"bytes"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"testing"
 
@@ -18,7 +19,7 @@ func gainSource(op, weight string) string {
 func gainsOf(t *testing.T, src string) map[string]*gain {
 	t.Helper()
 	out := map[string]*gain{}
-	quantize(t, src, "openvino", runtime(t), func(e *passes.Env, o *Options) {
+	quantize(t, src, "openvino", orttest.Runner(t), func(e *passes.Env, o *Options) {
 		p, err := newPlanner(e, *o)
 		if err != nil {
 			t.Fatal(err)
@@ -92,7 +93,7 @@ func TestJudge(t *testing.T) {
 
 // Threads change no byte of a file with automatic ranges.
 func TestAutoDoesNotDependOnThreads(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	var first []byte
 	for _, threads := range []int{1, 2, 4} {
 		m, _ := quantize(t, gainSource("", "w"), "openvino", rt, func(e *passes.Env, o *Options) {

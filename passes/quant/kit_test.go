@@ -2,39 +2,22 @@ package quant_test
 
 import (
 	"context"
-	"errors"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/calib/ort"
-	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/calib/sample"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/region"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/all"
 	"github.com/onnxpass/onnxpass/passes/target"
 )
-
-// runtime opens ONNX Runtime or skips.
-func runtime(t testing.TB) calib.Runner {
-	t.Helper()
-	rt, _, err := ort.Discover(runtimelib.Options{})
-	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
-}
 
 // network is a model file being quantized for a target.
 type network struct {
@@ -123,7 +106,7 @@ func (n network) lint(t *testing.T, name string) {
 // The trained networks of the tree keep their predictions for every target.
 // The bounds are 3 dB and one point below what was measured.
 func TestTrainedNetworks(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	pictures := sample.Preprocess{Scale: 1.0 / 255, Mean: []float32{0.286}, Std: []float32{0.353}, Color: "gray"}
 	for _, path := range models(t, "../../testdata/models") {
 		for _, name := range target.Names() {
@@ -168,7 +151,7 @@ func TestKit(t *testing.T) {
 	if _, err := os.Stat(kit); err != nil {
 		t.Skip("no evaluation kit beside the repository")
 	}
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for _, path := range models(t, kit) {
 		if strings.HasPrefix(filepath.Base(path), "reject_") {
 			continue

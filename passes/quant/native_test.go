@@ -2,6 +2,7 @@ package quant
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
@@ -30,7 +31,7 @@ func nativeSource(body string) string {
 // The native form computes what the operators of the model compute, in fewer
 // passes over the tensor; where it does not apply, nothing changes.
 func TestNativeForms(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for name, c := range nativeModels {
 		t.Run(name, func(t *testing.T) {
 			src := nativeSource(c.body)
@@ -66,7 +67,7 @@ func count(m *graph.Model, op string) (n int) {
 
 // A Concat with a constant, or with zeros made at run time, runs on 8-bit data.
 func TestConcatOfConstant(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	made := nativeConcat(`z = ConstantOfShape (shape) `, `int64[4] shape = {1, 4, 8, 8}`)
 	stored := nativeConcat(``, `float[1, 4, 8, 8] z = random(3)`)
 	for _, src := range []string{made, stored} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -13,8 +14,6 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/onnxpass/onnxpass/calib"
-	"github.com/onnxpass/onnxpass/calib/ort"
-	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -22,20 +21,6 @@ import (
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/target"
 )
-
-// runtime opens ONNX Runtime or skips.
-func runtime(t testing.TB) calib.Runner {
-	t.Helper()
-	rt, _, err := ort.Discover(runtimelib.Options{})
-	if d := (*diag.Error)(nil); errors.As(err, &d) && d.Code == "OP6201" {
-		t.Skip("no ONNX Runtime library (set ONNXPASS_ORT_LIB)")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rt.Close() })
-	return rt
-}
 
 // memory is a source of samples made up in memory.
 type memory []map[string]calib.Array
@@ -122,7 +107,7 @@ func encode(t testing.TB, m *graph.Model) (*onnx.Model, []byte) {
 // breaks no rule that matters, computes about the same, is the same bytes at
 // every run, and a second run finds nothing to do.
 func TestApply(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, f := range files {
 		a, err := txtar.ParseFile(f)
@@ -190,7 +175,7 @@ const head = "<ir_version: 8, opset_import: [\"\" : 13]>\n"
 
 func TestDryRunEditsNothing(t *testing.T) {
 	src := head + "main (float[4, 16] x) => (float[4, 32] y) <float[16, 32] w = random(1)> { [mm] y = MatMul (x, w) }"
-	m, r := quantize(t, src, "ort", runtime(t), func(e *passes.Env, _ *Options) { e.DryRun = true })
+	m, r := quantize(t, src, "ort", orttest.Runner(t), func(e *passes.Env, _ *Options) { e.DryRun = true })
 	if len(r.Plan) != 1 || r.Plan[0].Action != "quantize" || len(r.Ranges) != 1 {
 		t.Errorf("plan %v, ranges %v", r.Plan, r.Ranges)
 	}
@@ -212,7 +197,7 @@ func reasons(r *passes.StepReport) map[string]string {
 
 func TestExclude(t *testing.T) {
 	src := head + "main (float[4, 16] x) => (float[4, 16] y) <float[16, 16] w = random(1)> { [a] h = MatMul (x, w)\n [b] y = MatMul (h, w) }"
-	_, r := quantize(t, src, "ort", runtime(t), func(e *passes.Env, _ *Options) {
+	_, r := quantize(t, src, "ort", orttest.Runner(t), func(e *passes.Env, _ *Options) {
 		e.Select, _ = passes.NewSelector(passes.Selection{Exclude: []string{"a"}})
 	})
 	if why := reasons(r); why["a"] != "excluded by --exclude a" || why["b"] != "" {
@@ -227,7 +212,7 @@ func TestTiedWeights(t *testing.T) {
  [b] z = Gemm <transB = 1> (x, w)
  [c] v = MatMul (y, w)
  [d] e = Gather (w, i) }`
-	m, _ := quantize(t, src, "openvino", runtime(t), nil)
+	m, _ := quantize(t, src, "openvino", orttest.Runner(t), nil)
 	var codes, floats int
 	for _, v := range m.Main.Initializers() {
 		switch {
@@ -249,7 +234,7 @@ func TestNoStatistics(t *testing.T) {
  a = Abs (x)
  d = Div (a, zero)
  [dead] z = MatMul (d, w) }`
-	_, r := quantize(t, src, "openvino", runtime(t), nil)
+	_, r := quantize(t, src, "openvino", orttest.Runner(t), nil)
 	if why := reasons(r); !strings.HasPrefix(why["dead"], "no statistics") || why["ok"] != "" {
 		t.Errorf("%v", why)
 	}
@@ -262,7 +247,7 @@ func TestConstantActivation(t *testing.T) {
  [a] h = MatMul (m, w)
  t = Add (h, three)
  [b] y = MatMul (t, w) }`
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for _, name := range target.Names() {
 		m, _ := quantize(t, src, name, rt, nil)
 		p, _ := encode(t, m)
@@ -310,7 +295,7 @@ func TestSpread(t *testing.T) {
  [c] c = Conv (k, w3)
  y = Sigmoid (c) }`
 	}
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for factor, want := range map[string]string{"1.0": "ra rb x", "1000.0": "k x"} {
 		_, r := quantize(t, body(factor), "openvino", rt, nil)
 		names := map[string]bool{}

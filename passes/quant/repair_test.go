@@ -2,6 +2,7 @@ package quant
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ var addedCases = map[string]string{
 }
 
 func TestRebuildingLeavesOtherAddends(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for name, body := range addedCases {
 		t.Run(name, func(t *testing.T) {
 			src := `<ir_version: 8, opset_import: ["" : 17]> c (float[64,16] x) => (float[64,24] y)
@@ -61,7 +62,7 @@ func distance(t *testing.T, rt calib.Runner, a, b *graph.Model, set *calib.Set) 
 
 // Layers that share a weight keep one stored form, and their biases are corrected each for itself.
 func TestSharedWeightKeepsItsCodesAndBiasesAreCorrected(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	src := `<ir_version: 8, opset_import: ["" : 17]> c (float[64,16] x) => (float[64,16] y, float[64,16] z)
 <float[16,16] w = random(1), float[16] b = random(2)>
 { h = Gemm <transB = 1> (x, w, b) y = Relu (h) z = Gemm <transB = 1> (y, w) }`
@@ -94,7 +95,7 @@ func TestSharedWeightKeepsItsCodesAndBiasesAreCorrected(t *testing.T) {
 
 // What the report says of 16-bit sums is said of the codes as they are now, not of those before rebuilding.
 func TestSaturationFollowsTheCodes(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	src := `<ir_version: 8, opset_import: ["" : 17]> c (float[64,8] x) => (float[64,64] y)
 <float[8,64] w = random(1)> { y = MatMul (x, w) }`
 	env := &passes.Env{Model: model(t, src), Target: target.Lookup("openvino"), Runner: rt, Report: &passes.StepReport{}}
@@ -118,7 +119,7 @@ func TestSaturationFollowsTheCodes(t *testing.T) {
 
 // The report says how every layer was rebuilt, and the figures on samples put aside never get worse.
 func TestReportOfRebuiltLayers(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	_, report := rebuiltQuality(t, rt, `<ir_version: 8, opset_import: ["" : 17]> c (float[64,16] x) => (float[64,24] y)
 <float[16,24] w = random(1), float[24] b = random(2)> { h = MatMul (x, w) y = Add (h, b) }`)
 	l := report.Layers[0].Rebuilt
@@ -138,7 +139,7 @@ func TestReportOfRebuiltLayers(t *testing.T) {
 // planned, fitted and rounded: by 127/64 at most, and a little more where
 // rounding with feedback made a code larger. Afterwards no pair can saturate.
 func TestGuardIsNotCompounded(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	src := `<ir_version: 8, opset_import: ["" : 17]> c (float[1,8,12,12] x) => (float[1,16,12,12] y)
 <float[32,8,3,3] v = random(1), float[16,32,3,3] w = random(2)>
 { h = Conv <pads = [1,1,1,1]> (x, v) r = Relu (h) y = Conv <pads = [1,1,1,1]> (r, w) }`

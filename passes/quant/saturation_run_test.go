@@ -2,6 +2,7 @@ package quant_test
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +50,7 @@ func TestSaturationOnOldCPU(t *testing.T) {
 var repairGain = map[string]float64{"fashion_mobilenet.onnx": 2.3, "fashion_vit.onnx": 4, "fashion_resnet.onnx": -1}
 
 func repaired(t *testing.T, old calib.Runner, path string) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	pictures := sample.Preprocess{Scale: 1.0 / 255, Mean: []float32{0.286}, Std: []float32{0.353}, Color: "gray"}
 	o := sample.Options{Max: 100, Preprocess: pictures}
 	plain := quantized(t, rt, path, "openvino", []string{"../../testdata/fashion/calib"}, o)

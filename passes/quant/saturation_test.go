@@ -2,6 +2,7 @@ package quant
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -200,7 +201,7 @@ func TestByteOfSignedCodes(t *testing.T) {
 // Guarding codes that are within limits changes nothing; codes that grew since are brought back.
 func TestGuardAgain(t *testing.T) {
 	m := model(t, plainConv)
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	p, err := newPlanner(&passes.Env{Model: m, Target: target.Lookup("openvino"), Runner: rt,
 		Calib: &calib.Calibration{Runner: rt, Samples: samples(m, 8), Threads: 1}}, Options{Range: MinMax, ISA: ISAAVX2})
 	if err != nil {

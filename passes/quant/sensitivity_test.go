@@ -3,6 +3,7 @@ package quant_test
 import (
 	"context"
 	"errors"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"path/filepath"
 	"slices"
@@ -55,7 +56,7 @@ func fashionJob(t *testing.T, rt calib.Runner, name, list string) passes.Job {
 // quantized model: nothing that makes noise is overlooked. What remains is
 // rounding of float32 that tips codes over, less than a tenth of the noise.
 func TestLayersAreTheQuantization(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	kit := filepath.Join("..", "..", "..", "shared", "kit", "models")
 	for _, path := range []string{fashion, filepath.Join(kit, "cifar10_resnet20.onnx"), filepath.Join(kit, "vww_mobilenetv1_025.onnx")} {
 		for _, name := range []string{"ort", "openvino", "tensorrt"} {
@@ -118,7 +119,7 @@ func sqnr(t *testing.T, rt calib.Runner, a, b *graph.Model, set *calib.Set) floa
 // 1.5 dB: errors of layers add up nearly, not exactly. Rebuilt layers answer for
 // the ones before them, so that their errors add up less well; these are not rebuilt.
 func TestRankForecast(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	var rankings []*quant.Ranking
 	for _, threads := range []int{1, 2} {
 		r := &quant.Ranking{}
@@ -173,7 +174,7 @@ func TestRankForecast(t *testing.T) {
 
 // A budget reaches its gate with few layers in float, and what it prints makes the same file without the search.
 func TestBudget(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	plain, err := passes.Run(context.Background(), fashionJob(t, rt, "ort", "quant:effort=fast"))
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +227,7 @@ func fact(s *passes.StepReport, prefix string) string {
 
 // A gate out of reach fails as it would without a budget, and says how far one came; max-float bounds what is given up.
 func TestBudgetOutOfReach(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	goal := 110.0
 	for list, most := range map[string]float64{"quant": 50, "quant:max-float=10": 10} {
 		job := fashionJob(t, rt, "ort", list)
@@ -257,7 +258,7 @@ func TestBudgetOutOfReach(t *testing.T) {
 
 // A run says of every layer what it adds and what has come together there; effort=fast saves that.
 func TestFiguresOfLayers(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for spec, want := range map[string]bool{"quant": true, "quant:effort=fast": false} {
 		done, err := passes.Run(context.Background(), fashionJob(t, rt, "ort", spec))
 		if err != nil {

@@ -3,6 +3,7 @@ package quant_test
 import (
 	"context"
 	"fmt"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ main (float[1, 16, 12] x) => (float[12, %[2]d, 1, 48] y, float[1, 16, 12] z)
 // Restored with a float zero point, the weights of an LSTM would come out
 // wrong there; restored from int8, it would not compile.
 func TestRecurrentInOpenVINO(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	found, _, err := runtimelib.Find(runtimelib.OpenVINO(), runtimelib.Options{})
 	if err != nil {
 		t.Skip("no OpenVINO library (set ONNXPASS_OPENVINO_LIB)")
@@ -83,7 +84,7 @@ func TestRecurrentKitModels(t *testing.T) {
 	if folder == "" {
 		t.Skip("no dumped calibration samples (set ONNXPASS_KIT_CALIB)")
 	}
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for _, c := range []struct {
 		model, task string
 		share, sqnr float64

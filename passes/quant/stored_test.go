@@ -3,6 +3,7 @@ package quant
 import (
 	"context"
 	"fmt"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"math"
 	"strings"
 	"testing"
@@ -74,7 +75,7 @@ func byHand(t testing.TB, c *onnx.Tensor) []float32 {
 // The stored weights of recurrent nodes compute exactly what a float model with
 // weights rounded by hand computes; in 8-bit arithmetic nearly that.
 func TestRecurrent(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	for what, node := range recurrentTexts {
 		for _, name := range target.Names() {
 			t.Run(what+"/"+name, func(t *testing.T) {
@@ -154,7 +155,7 @@ func TestDynamicCodes(t *testing.T) {
 
 // Weights of an excluded recurrent node, peepholes and biases stay as they are, however large.
 func TestRecurrentKeeps(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	src := `<ir_version: 8, opset_import: ["" : 14]> main (float[2, 1, 16] x) => (float[2, 2, 1, 200] y)
 <float[2, 800, 16] w = random(1, -0.3, 0.3), float[2, 800, 200] r = random(2, -0.1, 0.1), float[2, 1600] b = random(3), float[2, 600] p = random(4)>
 { [rnn] y = LSTM <hidden_size = 200, direction = "bidirectional"> (x, w, r, b, , , , p) }`
@@ -179,7 +180,7 @@ func TestRecurrentKeeps(t *testing.T) {
 
 // What a constant is stored as, by its values and its readers.
 func TestConstants(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	const inputs = "(float[4, 64] x, int64[2] i, bool k) => (float[4, 64] y, float[2, 64] e)"
 	for what, c := range map[string]struct {
 		init, body, want string // the type of what is stored for w
@@ -225,7 +226,7 @@ func TestConstants(t *testing.T) {
 // A weight whose rounding shows in the output of its layer is stored in 16 bits:
 // here the large weights meet inputs near zero and the small ones the large inputs.
 func TestStoredByDamage(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	src := head + `main (float[8, 64] x, bool k) => (float[8, 64] y) <float[64, 64] w = random(1), float[64] a = range(-0.01, 0.0001), float[64] one = fill(1), float[8, 64] z = random(5)> {
  y = If (no) <then_branch = a () => (float[8, 64] o) { o = Relu (x) }, else_branch = b () => (float[8, 64] p) { [mm] p = MatMul (x, w) }> }`
 	src = strings.Replace(src, "float[64] a = ", "bool no = {0}, float[64] a = ", 1)
@@ -308,7 +309,7 @@ func TestCells(t *testing.T) {
 func TestSmallRecurrence(t *testing.T) {
 	src := `<ir_version: 8, opset_import: ["" : 14]> main (float[5, 1, 40] x) => (float[5, 1, 1, 32] y)
 <float[1, 128, 40] w = random(1, -0.3, 0.3), float[1, 128, 32] r = random(2, -0.1, 0.1)> { [rnn] y = LSTM <hidden_size = 32> (x, w, r) }`
-	_, r := quantize(t, src, "ort", runtime(t), nil)
+	_, r := quantize(t, src, "ort", orttest.Runner(t), nil)
 	if l := r.Layers[0]; l.Dtype != "float32" || !strings.Contains(l.Reason, "small") || l.BytesAfter > l.BytesBefore/3 {
 		t.Errorf("%+v", l)
 	}
@@ -316,7 +317,7 @@ func TestSmallRecurrence(t *testing.T) {
 
 // Looking up codes and scales gives exactly the rows of the table rounded by hand, for indices of any rank.
 func TestTables(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	src := head + `main (int64[2, 3] i, int64[1] j, float[4] x) => (float[2, 3, 4, 16] a, float[1, 4, 16] b, float[4, 16] d, float[4, 4, 16] c)
 <float[40, 4, 16] w = random(1, -2, 3), int64[4] k = {3, -1, 0, 39}, int64 one = {1}> { a = Gather (w, i)
  b = Gather (w, j)
@@ -342,7 +343,7 @@ func TestTables(t *testing.T) {
 
 // A stored weight that meets a dequantized activation is not stored once more by the runtime, with one scale for all channels.
 func TestStoredWeightIsGuarded(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	src := head + `main (float[1, 64, 8, 8] x) => (float[1, 64, 8, 8] y) <float[64, 64, 1, 1] w = random(1, -0.2, 0.2), float[64, 64, 1, 1] v = random(2)> {
  [first] a = Conv (x, w)
  r = Relu (a)

@@ -2,6 +2,7 @@ package quant_test
 
 import (
 	"context"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"path/filepath"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 // says, but for the rounding of the 8-bit kernels before it (30 dB are ten codes
 // of 256). Without the guard the weight gets one scale for all channels.
 func TestExcludedLayersStayFloat(t *testing.T) {
-	rt := runtime(t)
+	rt := orttest.Runner(t)
 	path := filepath.Join("..", "..", "..", "shared", "kit", "models", "vww_mobilenetv1_025.onnx")
 	proto, err := onnx.Open(path)
 	if err != nil {
