@@ -22,6 +22,7 @@ var rank = []struct {
 	{"passes/all", 80, false},
 	{"passes/target", 50, false},
 	{"passes/layerwise", 50, false},
+	{"passes/weights/kmeans", 48, false},
 	{"passes/", 70, false}, // passes never import each other
 	{"passes", 60, false},
 	{"calib/openvino", 45, false},
