@@ -67,6 +67,7 @@ type Sink struct {
 	DataAxis   int
 	Weight     int // input with the other factor, constant or not
 	WeightAxis int
+	Zero       int // input with the code that means zero in an integer weight, 0 when there is none
 }
 
 // Analysis knows the classes of a model. It describes the model as it was; Cut ends its use.

@@ -10,33 +10,47 @@ import (
 
 // conv is Y[n,m] = sum over u of X[n,a*cg+u] * W[m,u] for channel m of group a.
 func conv(w *walk) string {
-	if w.n.Is("DeformConv") && w.n.Int("offset_group", 1) != 1 {
-		return "offsets are grouped"
-	}
-	bias := 2
 	if w.n.Is("DeformConv") {
-		bias = 3
+		if w.n.Int("offset_group", 1) != 1 {
+			return "offsets are grouped"
+		}
+		return w.convolve(1, 0, 3)
 	}
-	x, weight, y := w.in(0, 1), w.in(1, 0), w.out(0, 1)
+	return w.convolve(1, 0, 2)
+}
+
+// convolve is conv with the weights at input k, their zero point at input zero (0: none), and
+// what has one value for each output channel at the inputs perOut.
+func (w *walk) convolve(k, zero int, perOut ...int) string {
+	x, weight, y := w.in(0, 1), w.in(k, 0), w.out(0, 1)
 	w.same(w.in(0, 0), w.out(0, 0))
 	w.same(weight, y)
-	w.same(w.in(bias, 0), y)
+	for _, i := range perOut {
+		w.perChannel(i, y)
+	}
 	w.produce(weight, y)
 	groups, ok := w.groups(x, y)
 	switch {
 	case !ok:
 		return "groups do not divide the channels"
 	case groups == 1:
-		w.same(x, w.in(1, 1))
-		w.sink(0, 1, 1, 1)
+		w.same(x, w.in(k, 1))
+		w.sink(0, 1, k, 1, zero)
 	case int32(groups) == w.width[x]:
 		w.depthwise(x, y, groups)
 	default:
-		w.tie(x, w.in(1, 1), groups)
+		w.tie(x, w.in(k, 1), groups)
 		w.tieSelf(y, groups)
-		w.sink(0, 1, 1, 1)
+		w.sink(0, 1, k, 1, zero)
 	}
 	return windows
+}
+
+// perChannel unites the last axis of input i with y where it has a value for each index of y, not one for all.
+func (w *walk) perChannel(i int, y axis) {
+	if v := w.n.In(i); rank(v) > 0 && v.Shape().Dims[rank(v)-1].Value != 1 {
+		w.same(w.at(v, -1), y)
+	}
 }
 
 const windows = "windows run along this axis"
@@ -55,7 +69,7 @@ func convTranspose(w *walk) string {
 	case groups == 1:
 		w.same(w.in(1, 1), y)
 		w.produce(w.in(1, 1), y)
-		w.sink(0, 1, 1, 0)
+		w.sink(0, 1, 1, 0, 0)
 	case int32(groups) == w.width[x]:
 		w.depthwise(x, y, groups)
 		if w.width[y] == int32(groups) {
@@ -66,7 +80,7 @@ func convTranspose(w *walk) string {
 		w.tieSelf(x, groups)
 		w.tie(y, w.in(1, 1), groups)
 		w.produce(w.in(1, 1), none)
-		w.sink(0, 1, 1, 0)
+		w.sink(0, 1, 1, 0, 0)
 	}
 	return windows
 }
@@ -133,13 +147,16 @@ func gemm(w *walk) string {
 	w.same(w.in(1, n), w.out(0, 1))
 	w.spread(w.n.In(2), w.n.Out(0))
 	w.produce(w.in(1, n), w.out(0, 1))
-	w.sink(0, k, 1, kb)
+	w.sink(0, k, 1, kb, 0)
 	return ""
 }
 
 // matMul multiplies stacks of matrices; operands of rank 1 lose their axis.
-func matMul(w *walk) string {
-	a, b, y := w.n.In(0), w.n.In(1), w.n.Out(0)
+func matMul(w *walk) string { return w.multiply(0, 1) }
+
+// multiply is matMul of the inputs ka and kb.
+func (w *walk) multiply(ka, kb int) string {
+	a, b, y := w.n.In(ka), w.n.In(kb), w.n.Out(0)
 	ra, rb := rank(a), rank(b)
 	if ra == 0 || rb == 0 {
 		return "an operand is a scalar"
@@ -156,20 +173,24 @@ func matMul(w *walk) string {
 	w.stacks(b, y, ra, rb)
 	switch {
 	case b.Const() != nil || dequantized(b):
-		w.sink(0, ra-1, 1, rb+inner)
+		w.sink(ka, ra-1, kb, rb+inner, 0)
 		w.produce(w.at(b, -1), w.at(y, -1))
 	case a.Const() != nil || dequantized(a):
-		w.sink(1, rb+inner, 0, ra-1)
+		w.sink(kb, rb+inner, ka, ra-1, 0)
 		w.produce(w.at(a, -2), w.at(y, -2))
 	default:
-		w.sink(0, ra-1, 1, rb+inner)
-		for _, v := range []*graph.Value{a, b} {
-			for i := range max(0, rank(v)-2) {
-				w.mark(w.at(v, i), batched)
-			}
-		}
+		w.sink(ka, ra-1, kb, rb+inner, 0)
+		w.stacked(a)
+		w.stacked(b)
 	}
 	return ""
+}
+
+// stacked marks the leading axes of an operand of a product of two activations.
+func (w *walk) stacked(v *graph.Value) {
+	for i := range max(0, rank(v)-2) {
+		w.mark(w.at(v, i), batched)
+	}
 }
 
 // stacks unites the leading axes of an operand of a product, aligned from the right, with those of the result.
@@ -245,7 +266,7 @@ func (w *walk) einsumSinks(terms []string, right string) string {
 				w.freeze(w.in(i, j), w.n, "it is summed over without a factor")
 				continue
 			}
-			w.sink(i, j, other, at)
+			w.sink(i, j, other, at, 0)
 		}
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -49,8 +50,12 @@ func (c *cut) mask(s Sink, n *graph.Node) error {
 	if a == none || c.lost[a] == 0 {
 		return nil
 	}
-	if t := n.In(s.Weight).Const(); t != nil && t.Type.IsFloat() && c.lost[c.at(w, s.WeightAxis)] > 0 {
-		zeroed, err := c.zero(t, s.WeightAxis, a)
+	if t := n.In(s.Weight).Const(); t != nil && (t.Type.IsFloat() || s.Zero > 0) && c.lost[c.at(w, s.WeightAxis)] > 0 {
+		codes, err := zeroCodes(n.In(s.Zero), s.Zero)
+		if err != nil {
+			return err
+		}
+		zeroed, err := c.zero(t, s, a, codes)
 		if err != nil {
 			return err
 		}
@@ -71,23 +76,59 @@ func (c *cut) mask(s Sink, n *graph.Node) error {
 	return nil
 }
 
-// zero is t with zeros at the removed indices of one axis.
-func (c *cut) zero(t *onnx.Tensor, along int, a axis) (*onnx.Tensor, error) {
+// zeroCodes are the bytes that mean zero in an integer weight, one for all or one for each output; nil for floats.
+func zeroCodes(v *graph.Value, at int) ([]byte, error) {
+	switch {
+	case at == 0:
+		return nil, nil
+	case v == nil:
+		return []byte{0}, nil
+	case v.Const() == nil:
+		return nil, errors.New("axes: a zero point is computed")
+	}
+	return v.Const().Raw()
+}
+
+// zero is t with zeros, or the codes that mean it, at the removed indices of the axis of a sink.
+func (c *cut) zero(t *onnx.Tensor, s Sink, a axis, codes []byte) (*onnx.Tensor, error) {
 	raw, err := t.Raw()
 	if err != nil {
 		return nil, err
 	}
 	out := slices.Clone(raw)
 	inner := t.Type.Bits() / 8
-	for _, d := range t.Dims[along+1:] {
+	for _, d := range t.Dims[s.WeightAxis+1:] {
 		inner *= int(d)
 	}
 	for i := 0; i < len(out) && inner > 0; i += inner {
-		if k := int32(i/inner) % c.width[a]; c.gone[c.start[a]+k] {
-			clear(out[i : i+inner])
+		if k := int32(i/inner) % c.width[a]; !c.gone[c.start[a]+k] {
+			continue
+		}
+		clear(out[i : i+inner])
+		for j := i; len(codes) > 0 && j < i+inner; j++ {
+			out[j] = codes[indexAlong(t.Dims, outputsOf(s, len(t.Dims)), j)%len(codes)]
 		}
 	}
 	return onnx.NewTensor(t.Type, t.Dims, out), nil
+}
+
+// outputsOf is the axis of a sink's weights that its outputs run along.
+func outputsOf(s Sink, rank int) int {
+	switch {
+	case strings.Contains(s.Node.Op(), "Conv"):
+		return 0
+	case s.WeightAxis == rank-1:
+		return rank - 2
+	}
+	return rank - 1
+}
+
+// indexAlong is the index of element j along an axis.
+func indexAlong(dims []int64, along, j int) int {
+	for _, d := range dims[along+1:] {
+		j /= int(d)
+	}
+	return j % int(dims[along])
 }
 
 // ones is a constant that multiplies the removed indices of an axis of data by 0.

@@ -142,13 +142,14 @@ func alongAxis(def int64, text string) func(*walk) string {
 
 // softmax mixes along one axis; before opset 13 along all from there on.
 func softmax(w *walk) string {
-	const text = "softmax is taken over this axis"
 	if w.n.Version() < 13 {
-		return fromAxis(1, text)(w)
+		return fromAxis(1, softmaxText)(w)
 	}
 	w.pass(w.n.In(0), w.n.Out(0), int(w.n.Int("axis", -1)))
-	return text
+	return softmaxText
 }
+
+const softmaxText = "softmax is taken over this axis"
 
 // localResponse mixes neighbouring channels.
 func localResponse(w *walk) string {

@@ -14,7 +14,7 @@ func recurrent(w *walk) string {
 		return "the layout is not followed"
 	}
 	w.same(w.in(0, 2), w.in(1, 2))
-	w.sink(0, 2, 1, 2)
+	w.sink(0, 2, 1, 2, 0)
 	if n.In(2).Const() == nil || w.width[unit] < 2 {
 		return "its recurrent weights are computed"
 	}
@@ -30,7 +30,7 @@ func recurrent(w *walk) string {
 		w.same(unit, a)
 	}
 	w.produce(w.in(1, 1), none)
-	w.sink(-1, 0, 2, 2)
+	w.sink(-1, 0, 2, 2, 0)
 	return ""
 }
 

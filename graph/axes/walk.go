@@ -95,7 +95,7 @@ func (w *walk) rest(v *graph.Value, text string) {
 	}
 }
 
-// ranked tells whether the rank of every operand of the node is known.
+// ranked tells whether the rank of every operand of the node, and of every result that is read, is known.
 func (w *walk) ranked() bool {
 	for _, v := range w.n.Ins() {
 		if v != nil && !v.Shape().Ranked {
@@ -103,7 +103,7 @@ func (w *walk) ranked() bool {
 		}
 	}
 	for _, v := range w.n.Outs() {
-		if v != nil && !v.Shape().Ranked {
+		if v != nil && v.NumUses() > 0 && !v.Shape().Ranked {
 			return false
 		}
 	}
@@ -170,8 +170,8 @@ func (w *walk) pass(x, y *graph.Value, except ...int) {
 }
 
 // sink records a contraction of the data axis with the weight axis, which are united by the caller.
-func (w *walk) sink(data, dataAxis, weight, weightAxis int) {
-	w.analysis.Sinks = append(w.analysis.Sinks, Sink{Node: w.n, Data: data, DataAxis: dataAxis, Weight: weight, WeightAxis: weightAxis})
+func (w *walk) sink(data, dataAxis, weight, weightAxis, zero int) {
+	w.analysis.Sinks = append(w.analysis.Sinks, Sink{Node: w.n, Data: data, DataAxis: dataAxis, Weight: weight, WeightAxis: weightAxis, Zero: zero})
 }
 
 // produce records that the node makes the channels of out from axis a of its weights.
