@@ -22,6 +22,7 @@ type Env struct {
 	Log    *slog.Logger       // nil: silent
 	DryRun bool               // plan and report, edit nothing
 	Gates  Gates              // what the finished model must keep: a pass may give up less of its work to reach them
+	Opset  int64              // version of the ai.onnx operator set that a step of the pipeline wants; 0: any
 	Shapes map[string][]int64 // of inputs, to count MACs for
 	Sizes  map[string]int64   // of symbolic dimensions, likewise
 	Report *StepReport

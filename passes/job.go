@@ -140,6 +140,7 @@ func (w *work) prepare() error {
 	if err := w.selector.Check(g); err != nil {
 		return err
 	}
+	w.Arrange.Target = w.Target
 	if w.pipeline, err = w.Set.Arrange(w.Steps, w.Arrange); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ package passes
 import (
 	"context"
 	"fmt"
+
+	"github.com/onnxpass/onnxpass/passes/target"
 )
 
 // Phase orders passes whatever order the user typed.
@@ -38,6 +40,14 @@ type Info struct {
 	Phase     Phase
 	Needs     []string // passes that must run before it in the same pipeline and are pulled in unless --no-prep
 	NeedsData bool     // cannot run without samples
+
+	// Follow, if not nil, names passes that complete the work for a target, given the options: the first of them
+	// is run behind this one unless another of them runs anyway, or --no-prep leaves such passes out.
+	Follow func(options any, t *target.Profile) []string
+
+	// Opset, if not nil, is the version of the ai.onnx operator set that the result wants to be written in, given
+	// the options; 0: any. The target may be nil.
+	Opset func(options any, t *target.Profile) int64
 }
 
 // Pass is a documented value with typed options and one function.

@@ -2,10 +2,12 @@ package passes
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx/diag"
+	"github.com/onnxpass/onnxpass/passes/target"
 )
 
 // Order is a constraint between two passes of one pipeline, as data.
@@ -24,7 +26,7 @@ type Set struct {
 type Pipeline struct {
 	Steps  []Step
 	Asked  []Step            // as the user wrote them
-	Pulled map[string]string // pass that was added -> pass that needs it
+	Pulled map[string]string // pass that was added -> pass that needs it, or that it completes
 	Notes  []*diag.Error     // what --keep-order overrode
 
 	// Check examines the model after every step; an error is blamed on the
@@ -35,7 +37,8 @@ type Pipeline struct {
 // PipelineOptions steer how steps are arranged.
 type PipelineOptions struct {
 	KeepOrder bool // run in the order given
-	NoPrep    bool // do not pull in what passes need
+	NoPrep    bool // do not pull in what passes need, or what follows them
+	Target    *target.Profile
 }
 
 // Arrange makes a pipeline of the steps the user asked for: passes that others
@@ -51,7 +54,10 @@ func (s Set) Arrange(asked []Step, o PipelineOptions) (*Pipeline, error) {
 	steps := asked
 	if !o.NoPrep {
 		var err error
-		if steps, err = s.pull(asked, p.Pulled); err != nil {
+		if steps, err = s.follow(asked, o.Target, p.Pulled); err != nil {
+			return nil, err
+		}
+		if steps, err = s.pull(steps, p.Pulled); err != nil {
 			return nil, err
 		}
 	}
@@ -74,6 +80,38 @@ func noDuplicates(steps []Step) error {
 		seen[s.Pass.Name] = true
 	}
 	return nil
+}
+
+// follow adds behind each step the pass that completes it for the target.
+func (s Set) follow(asked []Step, t *target.Profile, pulled map[string]string) ([]Step, error) {
+	out := asked
+	for _, st := range asked {
+		if st.Pass.Follow == nil || t == nil {
+			continue
+		}
+		names := st.Pass.Follow(st.Options, t)
+		if len(names) == 0 || slices.ContainsFunc(out, func(o Step) bool { return slices.Contains(names, o.Pass.Name) }) {
+			continue
+		}
+		p, err := Find(s.Passes, names[0])
+		if err != nil {
+			return nil, fmt.Errorf("pass %s is followed by: %w", st.Pass.Name, err)
+		}
+		pulled[p.Name] = st.Pass.Name
+		out = append(slices.Clone(out), p.Default())
+	}
+	return out, nil
+}
+
+// opset is the latest version of the operator set that a step wants, 0 when none says.
+func (p *Pipeline) opset(t *target.Profile) int64 {
+	var version int64
+	for _, st := range p.Steps {
+		if st.Pass.Opset != nil {
+			version = max(version, st.Pass.Opset(st.Options, t))
+		}
+	}
+	return version
 }
 
 // pull inserts what each step needs before it, unless it is in the list already.

@@ -20,6 +20,7 @@ func (p *Pipeline) Run(ctx context.Context, env *Env) ([]*StepReport, error) {
 	nodes := nodeSet(nil) // before the next step
 	dry := env.DryRun
 	defer func() { env.DryRun = dry }()
+	env.Opset = p.opset(env.Target)
 	for _, step := range p.Steps {
 		if err := ctx.Err(); err != nil {
 			return reports, err

@@ -68,14 +68,16 @@ func (a *app) parse(f *runFlags) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	arranged, err := a.set.Arrange(steps, f.arrange())
+	if p.target, err = f.profile(steps); err != nil {
+		return nil, err
+	}
+	order := f.arrange()
+	order.Target = p.target
+	arranged, err := a.set.Arrange(steps, order)
 	if err != nil {
 		return nil, err
 	}
 	if p.steps, err = a.assign(steps, arranged.Steps, f.set); err != nil {
-		return nil, err
-	}
-	if p.target, err = f.profile(p.steps); err != nil {
 		return nil, err
 	}
 	if p.gates, err = f.gates.parse(); err != nil {

@@ -17,4 +17,10 @@ var opsetCodes = []Entry{{
 	Title: "the model carries training information",
 	Long: "Training graphs (training_info) share the opset version of the model, and this program does not rewrite them. " +
 		"Export the model for inference, or remove the training information.",
+}, {
+	Code:  "OP8033",
+	Title: "the opset that a later pass wants cannot be reached",
+	Long: "A pass of the run writes better files from a later opset on (16-bit scales of quantized layers need 19, bfloat16 22, 4-bit weights 21), " +
+		"and the nodes named by the message cannot be expressed there. The model was raised to the version that the target is written in, and the " +
+		"later pass does what is possible in that version. Its report says what it left out.",
 }}

@@ -40,7 +40,7 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 		}
 	}
 	from := env.Model.Opset("")
-	changes, err := Plan(ctx, env.Model, to)
+	changes, to, err := reach(ctx, env, to, o.To == 0)
 	if err != nil {
 		return err
 	}
@@ -58,4 +58,17 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 		return nil
 	}
 	return raise(ctx, env.Model, to)
+}
+
+// reach plans the version that a later pass wants, where the model can be raised that far, or else the least one.
+func reach(ctx context.Context, env *passes.Env, least int64, free bool) ([]Change, int64, error) {
+	if wanted := env.Opset; free && wanted > least {
+		changes, err := Plan(ctx, env.Model, wanted)
+		if err == nil || ctx.Err() != nil {
+			return changes, wanted, err
+		}
+		env.Note("OP8033", "the opset that a later pass wants cannot be reached", "wanted", fmt.Sprint(wanted), "written", fmt.Sprint(max(least, env.Model.Opset("")))).Wrap(err)
+	}
+	changes, err := Plan(ctx, env.Model, least)
+	return changes, least, err
 }

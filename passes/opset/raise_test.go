@@ -153,3 +153,33 @@ func BenchmarkRaise(b *testing.B) {
 		})
 	}
 }
+
+// A later version that another pass wants is reached where that is possible; otherwise a note says why it is not.
+func TestWantedByAnotherPass(t *testing.T) {
+	wants := passes.New(passes.Info{Name: "wants", Phase: passes.Finish, Opset: func(any, *target.Profile) int64 { return 19 }}, struct{}{},
+		func(context.Context, *passes.Env, struct{}) error { return nil })
+	stuck := "<ir_version: 4, opset_import: [\"\" : 9]>\ng (float[1, 1, 2, 2] x, float[4] s) => (float[?, ?, ?, ?] y) { y = Upsample (x, s) }"
+	for _, c := range []struct {
+		src, spec string
+		want      int64
+		fails     bool
+	}{{old, "opset", 19, false}, {old, "opset:to=13", 13, false}, {stuck, "opset", 0, true}} {
+		set := passes.Set{Passes: []passes.Pass{opset.Pass, wants}}
+		steps, err := passes.Parse(set.Passes, c.spec, "wants")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := set.Arrange(steps, passes.PipelineOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := &passes.Env{Model: load(t, c.src)}
+		reports, err := p.Run(context.Background(), env)
+		if got := env.Model.Opset(""); !c.fails && (err != nil || got != c.want) {
+			t.Errorf("%s: opset %d, %v", c.spec, got, err)
+		}
+		if c.fails && (len(reports) == 0 || len(reports[0].Notes) != 1 || reports[0].Notes[0].Code != "OP8033") {
+			t.Errorf("no note: %v", err)
+		}
+	}
+}
