@@ -158,7 +158,7 @@ func BenchmarkRaise(b *testing.B) {
 func TestWantedByAnotherPass(t *testing.T) {
 	wants := passes.New(passes.Info{Name: "wants", Phase: passes.Finish, Opset: func(any, *target.Profile) int64 { return 19 }}, struct{}{},
 		func(context.Context, *passes.Env, struct{}) error { return nil })
-	stuck := "<ir_version: 4, opset_import: [\"\" : 9]>\ng (float[1, 1, 2, 2] x, float[4] s) => (float[?, ?, ?, ?] y) { y = Upsample (x, s) }"
+	stuck := "<ir_version: 4, opset_import: [\"\" : 10]>\ng (float[1, 1, 2, 2] x, float[4] s) => (float[1, 1, a, b] y) { y = Resize (x, s) }"
 	for _, c := range []struct {
 		src, spec string
 		want      int64
