@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -19,19 +20,17 @@ type curve struct {
 }
 
 // choose picks the classes to remove from each pool.
-func (p *pruner) choose() ([][]int, error) {
+func (p *pruner) choose(ctx context.Context) ([][]int, error) {
 	switch {
 	case p.o.Indices != "":
 		return p.named()
 	case p.o.PlanIn != "":
 		return p.replayed()
 	}
-	curves, err := p.curves()
+	curves, err := p.curves(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p.env.Note("OP8071", "channels were chosen by their weights alone", "criterion", string(p.o.Criterion)).
-		Hinted("measure the result on your samples; prune:lossless=true costs nothing")
 	var gone []int
 	switch {
 	case p.o.Ratio > 0:

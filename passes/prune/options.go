@@ -11,12 +11,29 @@ import (
 // Criterion orders the channels of a pool by importance.
 type Criterion string
 
-// The criteria that need weights only.
+// The criteria. Those that need samples look at what the channels do on them.
 const (
+	OBS    Criterion = "obs"    // error of the layers that read a channel when the others make up for it: optimal brain surgeon
+	Wanda  Criterion = "wanda"  // its mean square times the squared weights that read it
+	FLAP   Criterion = "flap"   // its variance times the squared weights that read it
 	L1     Criterion = "l1"     // sum of magnitudes of the weights that make a channel
 	L2     Criterion = "l2"     // root of the sum of their squares
 	BN     Criterion = "bn"     // scale of the BatchNormalization behind it
 	Random Criterion = "random" // none: for comparison
+)
+
+// data tells whether a criterion needs samples.
+func (c Criterion) data() bool { return c == OBS || c == Wanda || c == FLAP }
+
+// Compensation says how the layers that lose inputs make up for it.
+type Compensation string
+
+// The compensations.
+const (
+	Refit          Compensation = "refit" // merge, then every layer by least squares against the original, where that wins on samples put aside
+	Merge          Compensation = "merge" // what the channels that stay tell of a removed one goes into the weights that read them
+	BiasOnly       Compensation = "bias"  // the mean of a removed channel goes into the biases
+	NoCompensation Compensation = "none"
 )
 
 // Scope says how pools share a budget.
@@ -38,20 +55,22 @@ type Options struct {
 	PlanIn   string  `help:"JSON file with a plan that plan-out wrote, to be repeated"`
 	PlanOut  string  `help:"JSON file to write the plan to"`
 
-	Criterion   Criterion `choices:"l1|l2|bn|random" help:"what makes a channel unimportant"`
-	Scope       Scope     `choices:"global|local" help:"spend a budget where it costs least, or the same everywhere"`
-	MaxRatio    float64   `min:"0" max:"1" help:"most that may be removed of one pool"`
-	MinChannels int       `min:"1" help:"fewest channels to leave in a pool"`
-	Multiple    int       `min:"1" max:"256" help:"round what is left of a pool up to a multiple, which runtimes compute faster"`
-	Heads       string    `choices:"heads|head-dim|off" help:"what of attention layers may be removed"`
-	Include     []string  `help:"only pools of nodes with these names (globs)"`
-	Exclude     []string  `help:"no pools of nodes with these names (globs)"`
-	Seed        int64     `help:"of criterion=random"`
-	Verify      bool      `help:"run the pruned model against the original with the same channels silenced"`
+	Criterion   Criterion    `choices:"obs|wanda|flap|l1|l2|bn|random" help:"what makes a channel unimportant; obs, wanda and flap need samples, without them it is l2"`
+	Compensate  Compensation `choices:"refit|merge|bias|none" help:"how layers that lose inputs make up for it; needs samples"`
+	Ridge       float64      `min:"0" max:"1000" help:"of least squares, as a share of the mean variance of the inputs"`
+	Scope       Scope        `choices:"global|local" help:"spend a budget where it costs least, or the same everywhere"`
+	MaxRatio    float64      `min:"0" max:"1" help:"most that may be removed of one pool"`
+	MinChannels int          `min:"1" help:"fewest channels to leave in a pool"`
+	Multiple    int          `min:"1" max:"256" help:"round what is left of a pool up to a multiple, which runtimes compute faster"`
+	Heads       string       `choices:"heads|head-dim|off" help:"what of attention layers may be removed"`
+	Include     []string     `help:"only pools of nodes with these names (globs)"`
+	Exclude     []string     `help:"no pools of nodes with these names (globs)"`
+	Seed        int64        `help:"of criterion=random"`
+	Verify      bool         `help:"run the pruned model against the original with the same channels silenced"`
 }
 
 func defaults() Options {
-	return Options{Criterion: L2, Scope: Global, MaxRatio: 0.5, MinChannels: 8, Multiple: 8, Heads: "heads", Verify: true}
+	return Options{Criterion: OBS, Compensate: Refit, Ridge: 1e-3, Scope: Global, MaxRatio: 0.5, MinChannels: 8, Multiple: 8, Heads: "heads", Verify: true}
 }
 
 // Validate asks for exactly one way to say how much.

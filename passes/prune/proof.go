@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 
 	"github.com/onnxpass/onnxpass/calib"
@@ -234,6 +235,14 @@ func (p *pruner) threads() int {
 		return p.env.Calib.Threads
 	}
 	return 0
+}
+
+// parallel is how many samples are run at a time.
+func (p *pruner) parallel() int {
+	if n := p.threads(); n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 // distance is the largest difference, each in units of the root mean square of its

@@ -40,11 +40,13 @@ type pruner struct {
 	o        Options
 	analysis *axes.Analysis
 	bill     *bill
-	before   float64 // MACs when the pass began
-	rounds   []round // what was removed, one entry for each time that the model was cut
-	sum      string  // digest of the pools when the pass began
-	proven   float64 // largest difference to a silenced model
-	compared int     // samples that it was found on
+	before   float64   // MACs when the pass began
+	rounds   []round   // what was removed, one entry for each time that the model was cut
+	sum      string    // digest of the pools when the pass began
+	proven   float64   // largest difference to a silenced model
+	compared int       // samples that it was found on
+	state    *state    // what samples tell; nil without any
+	walked   []*fitted // layers that were refitted
 }
 
 // round is one removal.
@@ -114,14 +116,24 @@ func (p *pruner) lossy(ctx context.Context) error {
 	if len(p.analysis.Pools) == 0 {
 		return p.nothing()
 	}
-	removed, err := p.choose()
+	if err := p.observe(ctx); err != nil {
+		return err
+	}
+	removed, err := p.choose(ctx)
 	if err != nil {
 		return err
 	}
 	if total(removed) == 0 {
 		return p.nothing()
 	}
-	return p.remove(ctx, removed, nil)
+	planned, layers := p.plan(removed), p.counterparts(removed)
+	if err := p.remove(ctx, removed, nil); err != nil {
+		return err
+	}
+	for i := range planned {
+		planned[i].apply()
+	}
+	return p.refit(ctx, layers)
 }
 
 // remove proves a removal, applies what edit makes of the uncut model and cuts it.

@@ -2,6 +2,7 @@ package prune
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -11,38 +12,44 @@ import (
 	"github.com/onnxpass/onnxpass/onnx/diag"
 )
 
-// curves orders the classes of every pool by the criterion. The cost of a class is
+// curves orders the classes of every pool by the criterion, and says what removing them costs.
+func (p *pruner) curves(ctx context.Context) ([]curve, error) {
+	if p.state == nil {
+		p.env.Note("OP8071", "channels were chosen by their weights alone", "criterion", string(p.o.Criterion.blind())).
+			Hinted("measure the result on your samples; prune:lossless=true costs nothing")
+		return p.byWeights()
+	}
+	order := p.ranked
+	if !p.o.Criterion.data() {
+		order = func(context.Context) ([]curve, error) { return p.byWeights() }
+	}
+	curves, err := order(ctx)
+	if err != nil || p.o.Ratio > 0 || p.o.Scope == Local {
+		return curves, err
+	}
+	return curves, p.calibrate(ctx, curves)
+}
+
+// blind is the criterion that takes the place of one that needs samples.
+func (c Criterion) blind() Criterion {
+	if c.data() {
+		return L2
+	}
+	return c
+}
+
+// byWeights orders the classes of every pool by their weights. The cost of a class is
 // its part of the squared scores of its pool, once for every layer that the pool
 // runs through: a shortcut that many layers read costs many times what a hidden channel does.
-func (p *pruner) curves() ([]curve, error) {
+func (p *pruner) byWeights() ([]curve, error) {
 	out := make([]curve, len(p.analysis.Pools))
 	scored := 0
 	for i := range p.analysis.Pools {
-		pool := &p.analysis.Pools[i]
-		score := p.scores(pool)
-		c := curve{order: slices.Clone(pool.Classes)}
-		c.unit, c.limit = p.bounds(pool)
-		if score == nil {
-			c.limit = 0
-			out[i] = c
-			continue
+		score := p.scores(&p.analysis.Pools[i])
+		out[i] = p.normCurve(i, score)
+		if score != nil {
+			scored++
 		}
-		scored++
-		at := map[int]float64{}
-		whole := 0.0
-		for k, class := range pool.Classes {
-			at[class] = score[k]
-			whole += score[k] * score[k]
-		}
-		slices.SortStableFunc(c.order, func(a, b int) int { return cmp.Compare(at[a], at[b]) })
-		for _, class := range c.order {
-			part := 0.0
-			if whole > 0 {
-				part = at[class] * at[class] / whole * float64(len(p.bill.byPool[i]))
-			}
-			c.cost = append(c.cost, part)
-		}
-		out[i] = c
 	}
 	if scored == 0 && p.o.Criterion == BN {
 		return nil, diag.New("OP3503", "no BatchNormalization is left to score channels by").
@@ -51,9 +58,35 @@ func (p *pruner) curves() ([]curve, error) {
 	return out, nil
 }
 
+// normCurve is the curve of pool i by scores of its classes, of which nothing may go when there are none.
+func (p *pruner) normCurve(i int, score []float64) curve {
+	pool := &p.analysis.Pools[i]
+	c := curve{order: slices.Clone(pool.Classes)}
+	c.unit, c.limit = p.bounds(pool)
+	if score == nil {
+		c.limit = 0
+		return c
+	}
+	at := map[int]float64{}
+	whole := 0.0
+	for k, class := range pool.Classes {
+		at[class] = score[k]
+		whole += score[k] * score[k]
+	}
+	slices.SortStableFunc(c.order, func(a, b int) int { return cmp.Compare(at[a], at[b]) })
+	for _, class := range c.order {
+		part := 0.0
+		if whole > 0 {
+			part = at[class] * at[class] / whole * float64(len(p.bill.byPool[i]))
+		}
+		c.cost = append(c.cost, part)
+	}
+	return c
+}
+
 // scores are the importances of the classes of a pool, nil when there is nothing to score them by.
 func (p *pruner) scores(pool *axes.Pool) []float64 {
-	switch p.o.Criterion {
+	switch p.o.Criterion.blind() {
 	case Random:
 		seed := uint64(p.o.Seed)
 		for _, b := range []byte(pool.Name) {
