@@ -23,7 +23,9 @@ var rank = []struct {
 	{"passes/target", 50, false},
 	{"passes/layerwise", 50, false},
 	{"passes/weights/kmeans", 48, false},
-	{"passes/", 70, false}, // passes never import each other
+	{"passes/weights", 55, false},
+	{"passes/opset", 65, false}, // other passes raise the model with it when their nodes need that
+	{"passes/", 70, false},      // passes never import each other
 	{"passes", 60, false},
 	{"calib/openvino", 45, false},
 	{"calib/ort", 45, false},

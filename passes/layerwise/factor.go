@@ -1,6 +1,7 @@
 package layerwise
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -26,10 +27,9 @@ type factor struct {
 	r     []float32 // row-major; zero below the diagonal
 }
 
-// newFactor factors h, a covariance of n windows, which it overwrites, with a
-// ridge of the given share of its mean diagonal. It is nil when h is not a covariance at all.
-func newFactor(h []float64, n int, ridge float64) *factor {
-	f := &factor{n: n, order: byVariance(h, n)}
+// newFactor factors h, a covariance of n windows, damped. It is nil when h is not a covariance at all.
+func newFactor(h []float64, n int, d Damping) *factor {
+	f := &factor{n: n, order: byVariance(h, n, max(d.Unit, 1))}
 	var trace float64
 	for i := range n {
 		trace += h[i*n+i]
@@ -39,10 +39,10 @@ func newFactor(h []float64, n int, ridge float64) *factor {
 	}
 	s := make([]float64, n*n)
 	for i, a := range f.order {
-		for j := i; j < n; j++ {
-			s[i*n+j] = h[a*n+f.order[j]]
+		s[i*n+i] = h[a*n+a] + d.Ridge*trace/float64(n)
+		for j := i + 1; j < n; j++ {
+			s[i*n+j] = (1 - d.Shrink) * h[a*n+f.order[j]]
 		}
-		s[i*n+i] += ridge * trace / float64(n)
 	}
 	if _, ok := lapack64.Potrf(blas64.Symmetric{N: n, Stride: n, Data: s, Uplo: blas.Upper}); !ok {
 		return nil
@@ -54,21 +54,28 @@ func newFactor(h []float64, n int, ridge float64) *factor {
 	return f
 }
 
-// byVariance lists the columns of h from the least to the largest diagonal element.
-func byVariance(h []float64, n int) []int {
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch x, y := h[a*n+a], h[b*n+b]; {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
+// byVariance lists the columns of h from the least to the largest sum of
+// diagonal elements of their unit, the columns of a unit together. A last unit
+// that is shorter comes last, so that all others begin at a multiple of their size.
+func byVariance(h []float64, n, unit int) []int {
+	whole := n / unit
+	sums, units := make([]float64, whole), make([]int, whole)
+	for u := range whole {
+		units[u] = u
+		for k := u * unit; k < (u+1)*unit; k++ {
+			sums[u] += h[k*n+k]
 		}
-		return 0
-	})
+	}
+	slices.SortStableFunc(units, func(a, b int) int { return cmp.Compare(sums[a], sums[b]) })
+	order := make([]int, 0, n)
+	for _, u := range units {
+		for k := u * unit; k < (u+1)*unit; k++ {
+			order = append(order, k)
+		}
+	}
+	for k := whole * unit; k < n; k++ {
+		order = append(order, k)
+	}
 	return order
 }
 
@@ -176,48 +183,6 @@ func (f *factor) backward(y []float32, lo, hi int) {
 			s -= row[j] * y[j]
 		}
 		y[i] = s / row[i]
-	}
-}
-
-// round replaces every row of w, n elements each, by values of a grid, one
-// after another from the input of largest variance to that of the least; each
-// takes over, as far as it can, the error that those before it made in the
-// output. What is left is that of Babai's nearest plane, which GPTQ reaches
-// by way of the inverse.
-func (f *factor) round(w []float32, grid func(row int, v float32) float32, multiply Multiply, each func(n int, fn func(i int))) error {
-	n, rows := f.n, len(w)/f.n
-	x := f.permuted(w)
-	carried := make([]float32, len(w)) // R e, of the columns that are rounded
-	for hi := n; hi > 0; {
-		lo := (hi - 1) / block * block
-		errors := make([]float32, rows*(hi-lo))
-		each(rows, func(k int) {
-			f.roundBlock(x[k*n:(k+1)*n], carried[k*n:(k+1)*n], errors[k*(hi-lo):(k+1)*(hi-lo)], lo, hi,
-				func(v float32) float32 { return grid(k, v) })
-		})
-		if lo > 0 {
-			d, err := multiply(errors, f.turned(lo, lo, hi), rows, hi-lo, lo)
-			if err != nil {
-				return err
-			}
-			accumulate(carried, d, n, 0, lo, 1)
-		}
-		hi = lo
-	}
-	f.restore(w, x)
-	return nil
-}
-
-func (f *factor) roundBlock(x, carried, errors []float32, lo, hi int, grid func(float32) float32) {
-	for i := hi - 1; i >= lo; i-- {
-		row := f.r[i*f.n : (i+1)*f.n]
-		s := carried[i]
-		for j := i + 1; j < hi; j++ {
-			s += row[j] * errors[j-lo]
-		}
-		q := grid(x[i] + s/row[i])
-		errors[i-lo] = x[i] - q
-		x[i] = q
 	}
 }
 

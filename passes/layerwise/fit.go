@@ -9,6 +9,7 @@ type Fit struct {
 	Centred bool
 
 	tools   Tools
+	unit    int
 	factors []*factor // by group; nil where the windows never vary
 }
 
@@ -49,11 +50,23 @@ func alone(n int, fn func(i int)) {
 	}
 }
 
+// Damping makes a covariance of few windows safe to invert.
+type Damping struct {
+	Ridge  float64 // is added to the diagonal, as a share of its mean
+	Shrink float64 // share by which the elements beside the diagonal are made smaller
+	Unit   int     // columns that Fit.Round treats together; 0: one
+}
+
 // NewFit factors the covariances with a ridge of the given share of their mean diagonal.
 func NewFit(m *Moments, ridge float64, centred bool, tools Tools) *Fit {
+	return NewDampedFit(m, Damping{Ridge: ridge}, centred, tools)
+}
+
+// NewDampedFit factors the damped covariances.
+func NewDampedFit(m *Moments, d Damping, centred bool, tools Tools) *Fit {
 	l := m.Layer
-	f := &Fit{Moments: m, Centred: centred, tools: tools, factors: make([]*factor, l.Groups)}
-	tools.each(l.Groups, func(g int) { f.factors[g] = newFactor(m.covariance(g, centred), l.Cols, ridge) })
+	f := &Fit{Moments: m, Centred: centred, tools: tools, unit: max(d.Unit, 1), factors: make([]*factor, l.Groups)}
+	tools.each(l.Groups, func(g int) { f.factors[g] = newFactor(m.covariance(g, centred), l.Cols, d) })
 	return f
 }
 
@@ -105,15 +118,68 @@ func (f *Fit) Refit() ([]float32, error) {
 // Round replaces weights [Groups, Rows, Cols] by values of a grid, which may
 // depend on the output channel, with error feedback: see factor.round.
 func (f *Fit) Round(w []float32, grid func(channel int, v float32) float32) error {
+	return f.RoundUnits(w, func(channel, _ int, v, _ []float32) {
+		for i := range v {
+			v[i] = grid(channel, v[i])
+		}
+	})
+}
+
+// RoundUnits is Round for a grid that depends on the column too and rounds the
+// columns of a unit (see Damping) together. Channels count through the groups.
+func (f *Fit) RoundUnits(w []float32, grid Grid) error {
 	l := f.Moments.Layer
 	return f.groups(w, func(g int, rows []float32, each func(int, func(int))) error {
-		own := func(row int, v float32) float32 { return grid(g*l.Rows+row, v) }
+		own := func(row, col int, v, metric []float32) { grid(g*l.Rows+row, col, v, metric) }
 		if f.factors[g] == nil {
-			for i, v := range rows {
-				rows[i] = own(i/l.Cols, v)
-			}
+			Nearest(rows, l.Cols, f.unit, own)
 			return nil
 		}
-		return f.factors[g].round(rows, own, f.product(), each)
+		return f.factors[g].round(rows, f.unit, own, f.product(), each)
 	})
+}
+
+// Nearest rounds rows of the given number of columns unit by unit, each by itself.
+func Nearest(w []float32, cols, unit int, grid Grid) {
+	for from := 0; from < len(w); from += cols {
+		for col := 0; col < cols; col += unit {
+			grid(from/cols, col, w[from+col:from+min(col+unit, cols)], nil)
+		}
+	}
+}
+
+// Scales are the factors by which output channels of a layer whose weight [Groups, Rows,
+// Cols] is w have to be multiplied so that they come closest to the target, of the
+// base plus what Refit would add: (w^T (C b + c)) / (w^T C w), with c the
+// covariance of target and input; 1 where w says nothing.
+func (f *Fit) Scales(base, w []float32) ([]float64, error) {
+	l := f.Moments.Layer
+	out := make([]float64, 0, l.Channels())
+	for g := range l.Groups {
+		c64 := f.Moments.covariance(g, f.Centred)
+		c := make([]float32, len(c64))
+		for i, v := range c64 {
+			c[i] = float32(v)
+		}
+		rows := w[g*l.Rows*l.Cols : (g+1)*l.Rows*l.Cols]
+		spread, err := f.tools.multiply(rows, c, l.Rows, l.Cols, l.Cols)
+		if err != nil {
+			return nil, err
+		}
+		cross := f.Moments.cross(g, f.Centred)
+		for r := range l.Rows {
+			from := r * l.Cols
+			own := base[(g*l.Rows+r)*l.Cols:]
+			var num, den float64
+			for k, v := range rows[from : from+l.Cols] {
+				num += float64(spread[from+k])*float64(own[k]) + float64(v)*float64(cross[from+k])
+				den += float64(spread[from+k]) * float64(v)
+			}
+			if !(den > 0) || !(num > 0) {
+				num, den = 1, 1
+			}
+			out = append(out, num/den)
+		}
+	}
+	return out, nil
 }

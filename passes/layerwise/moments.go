@@ -122,6 +122,21 @@ func (m *Moments) covariance(g int, centred bool) []float64 {
 	return out
 }
 
+// Variance are the diagonals of the covariances, [Groups, Cols]. It needs the products.
+func (m *Moments) Variance(centred bool) []float32 {
+	k := m.Layer.Cols
+	out := make([]float32, m.Layer.Groups*k)
+	for i := range out {
+		g, c := i/k, i%k
+		v := float64(m.XX[(g*k+c)*k+c])
+		if centred {
+			v -= m.X[i] * m.X[i] / m.N
+		}
+		out[i] = float32(max(0, v/m.N))
+	}
+	return out
+}
+
 // cross is the covariance of d and the windows of group g: [Rows, Cols].
 func (m *Moments) cross(g int, centred bool) []float32 {
 	l := m.Layer

@@ -41,6 +41,11 @@ func openvino() *Profile {
 			Bias:        onnx.Float,
 			Rest:        onnx.Float,
 		},
+		Weights: WeightOnly{
+			Kept:    []string{"MatMul", "Gemm"},
+			Types:   []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
+			Widened: []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
+		},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 21, OpsetWrite: 13, IRMax: 10,
 			Elements: []onnx.DataType{
@@ -77,6 +82,10 @@ func tensorrt() *Profile {
 			Scale:       onnx.Float,
 			Bias:        onnx.Float,
 			Rest:        onnx.Float16,
+		},
+		Weights: WeightOnly{
+			Kept:  []string{"MatMul", "Gemm", "Conv", "ConvTranspose"},
+			Types: []onnx.DataType{onnx.Int4, onnx.Float8E4M3FN},
 		},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 24, OpsetWrite: 13, IRMax: 13,
@@ -124,6 +133,12 @@ func ort() *Profile {
 			Bias:        onnx.Float,
 			Rest:        onnx.Float,
 		},
+		Weights: WeightOnly{
+			Kept:       []string{"MatMul"},
+			MatrixOnly: true,
+			Types:      []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
+			Widened:    []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
+		},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 26, OpsetWrite: 13, IRMax: 13,
 		},
@@ -152,6 +167,10 @@ func portable() *Profile {
 			Scale:      onnx.Float,
 			Bias:       onnx.Float,
 			Rest:       onnx.Float,
+		},
+		Weights: WeightOnly{
+			Kept:    []string{"MatMul"},
+			Widened: []onnx.DataType{onnx.Uint8},
 		},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 17, OpsetWrite: 13, IRMax: 8,

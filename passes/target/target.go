@@ -18,6 +18,7 @@ type Profile struct {
 	Version string // versions that the facts were measured with or read in
 	Summary string // one sentence: what a file for this target looks like
 	Quant   Quantization
+	Weights WeightOnly
 	File    FileRules
 	Rules   []Rule // what Lint checks and what the settings above rest on
 }

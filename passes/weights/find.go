@@ -1,0 +1,305 @@
+package weights
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
+)
+
+// Kind is what a weight is for.
+type Kind int
+
+// The kinds.
+const (
+	Product   Kind = iota // multiplied by Conv, ConvTranspose, Gemm or MatMul
+	Table                 // Gather looks rows up in it
+	Recurrent             // gates of LSTM, GRU or RNN
+)
+
+// Weight is a constant that layers multiply by, or a table that they look rows
+// up in, with everybody who reads it. It is listed once, however many these are.
+type Weight struct {
+	Layout
+	Kind    Kind
+	Value   *graph.Value // the constant
+	Const   *onnx.Tensor // its content when it was found
+	Readers []graph.Use  // layers, in graph order of their discovery; what lies between is Identity, Transpose and Reshape
+}
+
+// Node is the first layer that reads the weight.
+func (w *Weight) Node() *graph.Node { return w.Readers[0].Node }
+
+// Direct says whether every layer reads the constant itself.
+func (w *Weight) Direct() bool {
+	return !slices.ContainsFunc(w.Readers, func(u graph.Use) bool { return u.Value() != w.Value })
+}
+
+// Elements is the number of elements.
+func (w *Weight) Elements() int { return w.Channels * w.Cols }
+
+// Bytes is the size of the constant as it is.
+func (w *Weight) Bytes() int64 {
+	n, _ := w.Const.Type.RawSize(int64(w.Elements()))
+	return n
+}
+
+// Left is a large constant that stays as it is.
+type Left struct {
+	Node   *graph.Node // one of its readers
+	Value  *graph.Value
+	Reason string // does not name the node
+}
+
+// FindOptions steer Find.
+type FindOptions struct {
+	MinElements int64 // constants with fewer are not looked at
+	// Admit says whether a layer may be changed, and why not; nil admits all.
+	Admit func(n *graph.Node) (ok bool, why string)
+}
+
+// Find lists the weights of the main graph and of subgraphs in file order:
+// float32, float16 and bfloat16 constants read by Conv, ConvTranspose, Gemm,
+// MatMul, Gather, LSTM, GRU and RNN, directly or through Identity, Transpose
+// and Reshape. Large float constants that are none are listed with the reason.
+func Find(m *graph.Model, o FindOptions) ([]*Weight, []Left) {
+	f := &finder{o: o}
+	for g := range m.Graphs() {
+		if inFunction(m, g) {
+			continue
+		}
+		for _, v := range g.Initializers() {
+			f.look(v)
+		}
+		for n := range g.Nodes() {
+			if n.Is("Constant") && n.Out(0) != nil {
+				f.look(n.Out(0))
+			}
+		}
+	}
+	return f.found, f.left
+}
+
+func inFunction(m *graph.Model, g *graph.Graph) bool {
+	root := g
+	for root.Owner() != nil {
+		root = root.Owner().Graph()
+	}
+	return root != m.Main
+}
+
+type finder struct {
+	o     FindOptions
+	found []*Weight
+	left  []Left
+}
+
+// look judges one constant.
+func (f *finder) look(v *graph.Value) {
+	t := v.Const()
+	if t == nil || v.NumUses() == 0 || !t.Type.IsFloat() {
+		return
+	}
+	n, err := t.NumElements()
+	if err != nil || n < max(f.o.MinElements, 1) || n > 1<<40 {
+		return
+	}
+	uses := f.readers(v)
+	at := slices.IndexFunc(uses, func(r reader) bool { return weighs(r.use) })
+	if at < 0 {
+		return
+	}
+	if why := f.refuses(v, uses); why != "" {
+		f.left = append(f.left, Left{uses[at].use.Node, v, why})
+		return
+	}
+	w := &Weight{Value: v, Const: t, Kind: kindOf(uses[at].use.Node)}
+	for _, r := range uses {
+		w.Readers = append(w.Readers, r.use)
+	}
+	l, ok := uses[at].layout(t.Dims)
+	if !ok {
+		f.left = append(f.left, Left{uses[at].use.Node, v, "its shape does not fit its reader"})
+		return
+	}
+	w.Layout = l
+	f.found = append(f.found, w)
+}
+
+// refuses is why a constant that some layer multiplies by stays.
+func (f *finder) refuses(v *graph.Value, uses []reader) string {
+	t := v.Const()
+	switch {
+	case v.IsInput():
+		return "it is an input with a default"
+	case t.Type != onnx.Float && t.Type != onnx.Float16 && t.Type != onnx.BFloat16:
+		return t.Type.String() + " weights"
+	}
+	for _, r := range uses {
+		if r.use.IsReturn() {
+			return "it is an output of its graph"
+		}
+		if !weighs(r.use) {
+			return fmt.Sprintf("%s reads it too", r.use.Node.Op())
+		}
+		if f.o.Admit != nil {
+			if ok, why := f.o.Admit(r.use.Node); !ok {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+// reader is a use at the end of a chain of nodes that only move elements.
+type reader struct {
+	use   graph.Use
+	chain []*graph.Node // from the constant on
+}
+
+// longest bounds chains.
+const longest = 8
+
+// readers lists who reads a constant, through nodes that move its elements.
+func (f *finder) readers(v *graph.Value) []reader {
+	var out []reader
+	var walk func(v *graph.Value, chain []*graph.Node)
+	walk = func(v *graph.Value, chain []*graph.Node) {
+		for _, u := range v.Uses() {
+			if !u.IsReturn() && u.Index == 0 && u.Node.Is("Identity", "Transpose", "Reshape") && len(chain) < longest && u.Node.Out(0) != nil {
+				walk(u.Node.Out(0), append(slices.Clone(chain), u.Node))
+				continue
+			}
+			out = append(out, reader{u, chain})
+		}
+	}
+	walk(v, nil)
+	return out
+}
+
+// weighs says whether a use is that of a weight.
+func weighs(u graph.Use) bool {
+	if u.IsReturn() {
+		return false
+	}
+	switch n := u.Node; {
+	case n.Is("Conv", "ConvTranspose", "Gemm"):
+		return u.Index == 1
+	case n.Is("MatMul"):
+		other := n.In(1 - u.Index)
+		return other != nil && other.Const() == nil
+	case n.Is("Gather"):
+		return u.Index == 0 && n.In(1) != nil && n.In(1).Const() == nil
+	case n.Is("LSTM", "GRU", "RNN"):
+		return u.Index == 1 || u.Index == 2
+	}
+	return false
+}
+
+func kindOf(n *graph.Node) Kind {
+	switch {
+	case n.Is("Gather"):
+		return Table
+	case n.Is("LSTM", "GRU", "RNN"):
+		return Recurrent
+	}
+	return Product
+}
+
+// layout is that of the constant with the given dims, as the reader at the end of the chain sees it.
+func (r reader) layout(dims []int64) (Layout, bool) {
+	seen := [][]int64{dims} // dims along the chain
+	for _, n := range r.chain {
+		d := fixed(n.Out(0))
+		if d == nil {
+			return Layout{}, false
+		}
+		seen = append(seen, d)
+	}
+	l, ok := layoutFor(r.use, seen[len(seen)-1])
+	for i := len(r.chain) - 1; i >= 0 && ok; i-- {
+		switch n := r.chain[i]; n.Op() {
+		case "Transpose":
+			l = l.through(perm(n, len(seen[i])), seen[i])
+		case "Reshape":
+			return rowsOf(dims), len(dims) > 1
+		}
+	}
+	return l, ok
+}
+
+// rowsOf is the layout of a tensor whose last axis counts the columns.
+func rowsOf(dims []int64) Layout {
+	rows := make([]int, len(dims)-1)
+	for i := range rows {
+		rows[i] = i
+	}
+	return newLayout(dims, rows...)
+}
+
+func perm(n *graph.Node, rank int) []int64 {
+	if p := n.Ints("perm", nil); len(p) == rank {
+		return p
+	}
+	p := make([]int64, rank)
+	for i := range p {
+		p[i] = int64(rank - 1 - i)
+	}
+	return p
+}
+
+// fixed are the dims of v when all are known.
+func fixed(v *graph.Value) []int64 {
+	s := v.Shape()
+	if !s.Ranked {
+		return nil
+	}
+	out := make([]int64, len(s.Dims))
+	for i, d := range s.Dims {
+		if d.Value < 0 {
+			return nil
+		}
+		out[i] = d.Value
+	}
+	return out
+}
+
+// layoutFor is the layout of a weight that a layer reads as it is.
+func layoutFor(u graph.Use, dims []int64) (Layout, bool) {
+	n, rank := u.Node, len(dims)
+	switch {
+	case n.Is("Conv") && rank > 2:
+		return newLayout(dims, 0), true
+	case n.Is("ConvTranspose") && rank > 2 && dims[1] == 1 && n.Int("group", 1) > 1:
+		return newLayout(dims, 0), true
+	case n.Is("ConvTranspose") && rank > 2:
+		return newLayout(dims, 1), true
+	case n.Is("Gemm") && rank == 2:
+		return newLayout(dims, int(1-n.Int("transB", 0)&1)), true
+	case n.Is("MatMul") && rank >= 2:
+		inner := rank - 2
+		if u.Index == 0 {
+			inner = rank - 1
+		}
+		l := Layout{Dims: dims, Rest: []int{inner}, Channels: 1, Cols: int(dims[inner])}
+		for i, d := range dims {
+			if i != inner {
+				l.Rows, l.Channels = append(l.Rows, i), l.Channels*int(d)
+			}
+		}
+		return l, true
+	case n.Is("Gather") && rank >= 2:
+		axis := n.Int("axis", 0)
+		if axis < 0 {
+			axis += int64(rank)
+		}
+		if axis < 0 || axis >= int64(rank) {
+			return Layout{}, false
+		}
+		return newLayout(dims, int(axis)), true
+	case n.Is("LSTM", "GRU", "RNN") && rank == 3:
+		return newLayout(dims, 0, 1), true
+	}
+	return Layout{}, false
+}

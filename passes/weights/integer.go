@@ -1,0 +1,158 @@
+package weights
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/passes/target"
+)
+
+// Integer stores codes of 8 or 4 bits with one scale for each channel or for
+// each block of columns.
+type Integer struct {
+	Bits       int             // 8 or 4
+	Block      int             // columns that share a scale; 0: all of a channel
+	Asymmetric bool            // with zero points, in blocks only
+	AbsMax     bool            // scales reach the largest element; otherwise they have the least squared error
+	Target     *target.Profile // decides how the codes are widened
+	Threads    int
+}
+
+// Name names the format.
+func (f *Integer) Name() string {
+	name := fmt.Sprintf("int%d", f.Bits)
+	if f.Asymmetric {
+		name = "u" + name
+	}
+	if f.Block == 0 {
+		return name + " per channel"
+	}
+	return fmt.Sprintf("%s in blocks of %d", name, f.Block)
+}
+
+// leastBlock is the least number of columns in a block: with fewer, scales take more room than they save.
+const leastBlock = 16
+
+// Fit chooses the scales.
+func (f *Integer) Fit(s *Source) (Coding, string, error) {
+	g := grid{format: f, weight: s.Weight, block: s.Cols, least: -127, most: 127}
+	if f.Bits == 4 {
+		g.least, g.most = -8, 7
+	}
+	if f.Asymmetric {
+		g.least, g.most = 0, float32(int(1)<<f.Bits-1)
+	}
+	if f.Block > 0 {
+		var why string
+		if g.block, why = blockFor(s.Weight, f.Block); why != "" {
+			return nil, why, nil
+		}
+	}
+	if why := g.form(); why != "" {
+		return nil, why, nil
+	}
+	if !finite(s.X) {
+		return nil, "the weight holds NaN or infinity", nil
+	}
+	g.search(s)
+	return &g, "", nil
+}
+
+// blockFor is the largest divisor of the number of columns that is no larger than the block wanted.
+func blockFor(w *Weight, want int) (int, string) {
+	if len(w.Rest) != 1 {
+		return 0, "only matrices are divided into blocks"
+	}
+	for b := min(want, w.Cols); b >= min(leastBlock, want); b-- {
+		if w.Cols%b == 0 {
+			return b, ""
+		}
+	}
+	return 0, fmt.Sprintf("no block of %d to %d columns divides the rows of the weight", min(leastBlock, want), want)
+}
+
+func finite(x []float32) bool {
+	for _, v := range x {
+		if !(math.Abs(float64(v)) <= math.MaxFloat32) {
+			return false
+		}
+	}
+	return true
+}
+
+// grid is Integer fitted to one weight.
+type grid struct {
+	format      *Integer
+	weight      *Weight
+	block       int     // columns of one scale
+	least, most float32 // codes
+	how         form
+	scale       []float32 // [Channels, blocks], as the file holds them
+	zero        []float32 // likewise; nil: symmetric
+}
+
+// blocks is the number of scales of a channel.
+func (g *grid) blocks() int { return g.weight.Cols / g.block }
+
+// Unit is 1: every element has its own code.
+func (g *grid) Unit() int { return 1 }
+
+// Round decodes the nearest code.
+func (g *grid) Round(channel, col int, v, _ []float32) {
+	at := channel*g.blocks() + col/g.block
+	v[0] = g.value(g.code(v[0], at), at)
+}
+
+// code is the nearest code under scale number at.
+func (g *grid) code(x float32, at int) float32 {
+	q := float32(math.RoundToEven(float64(x / g.scale[at])))
+	if g.zero != nil {
+		q += g.zero[at]
+	}
+	return min(max(q, g.least), g.most)
+}
+
+// value is what the runtime makes of a code.
+func (g *grid) value(q float32, at int) float32 {
+	if g.zero != nil {
+		q -= g.zero[at]
+	}
+	return narrowed(g.weight.Const.Type, q*g.scale[at])
+}
+
+// Scaled multiplies the scales of each channel.
+func (g *grid) Scaled(factor []float32) Coding {
+	out := *g
+	out.scale = make([]float32, len(g.scale))
+	for i, s := range g.scale {
+		out.scale[i] = g.stored(float64(s) * float64(factor[i/g.blocks()]))
+	}
+	return &out
+}
+
+// Bytes counts codes, scales and zero points.
+func (g *grid) Bytes() int64 {
+	codes := int64(g.weight.Elements()*g.format.Bits+7) / 8
+	scales, _ := g.scaleType().RawSize(int64(len(g.scale)))
+	if g.zero != nil {
+		scales += int64(len(g.zero)*g.format.Bits+7) / 8
+	}
+	return codes + scales
+}
+
+// scaleType is the element type of the scales: that of the weight where the nodes take it.
+func (g *grid) scaleType() onnx.DataType { return g.weight.Const.Type }
+
+// stored is a scale as the file holds it, positive.
+func (g *grid) stored(s float64) float32 {
+	const leastNormal16 = 6.103515625e-05
+	v := narrowed(g.scaleType(), float32(s))
+	switch {
+	case g.scaleType() == onnx.Float16 && v < leastNormal16:
+		return leastNormal16
+	case !(v >= math.SmallestNonzeroFloat32*(1<<23)):
+		return math.SmallestNonzeroFloat32 * (1 << 23)
+	}
+	return v
+}

@@ -1,0 +1,136 @@
+package weights
+
+import (
+	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/dtype"
+)
+
+// middle is the unsigned code of zero.
+const middle = 128
+
+// Store writes codes, scales and zero points, and the nodes that compute the weight.
+func (g *grid) Store(w *Weight, x []float32, pass string) error {
+	codes := g.codes(w, x)
+	s := newStoring(w, pass)
+	switch g.how {
+	case dequantize:
+		w.Replace(s.dequantize(g, codes))
+	case lookUp:
+		s.lookUp(s.init("_q", codes), g.channelScale(s))
+	default:
+		w.Replace(s.scaled(s.init("_q", codes), g.channelScale(s), g.how == widenCentred))
+	}
+	return nil
+}
+
+// codes are those of x, packed, in the order of the file.
+func (g *grid) codes(w *Weight, x []float32) *onnx.Tensor {
+	t := g.codeType()
+	bytes := make([]byte, len(x))
+	each(g.format.Threads, w.Channels, func(c int) {
+		for k := c * w.Cols; k < (c+1)*w.Cols; k++ {
+			q := int(g.code(x[k], c*g.blocks()+k%w.Cols/g.block))
+			if g.how == widenCentred {
+				q += middle
+			}
+			bytes[k] = byte(q)
+		}
+	})
+	bytes = Tensor(w.Layout, bytes)
+	if g.format.Bits == 4 {
+		packed := make([]byte, (len(bytes)+1)/2)
+		dtype.Pack4(packed, bytes)
+		bytes = packed
+	}
+	return onnx.NewTensor(t, w.Dims, bytes)
+}
+
+// channelScale is the initializer of scales that broadcasts over the weight.
+func (g *grid) channelScale(s *storing) *graph.Value {
+	return s.init("_scale", FloatTensor(g.scaleType(), s.ChannelDims(), ByChannel(s.Layout, g.scale)))
+}
+
+// storing inserts the nodes that compute a weight.
+type storing struct {
+	*Weight
+	pass string
+	at   *graph.Cursor
+	name string
+}
+
+func newStoring(w *Weight, pass string) *storing {
+	return &storing{w, pass, w.Value.Graph().Begin().By(pass), w.Value.Name()}
+}
+
+func (s *storing) init(suffix string, t *onnx.Tensor) *graph.Value {
+	return s.at.Graph().Init(s.name+suffix, t)
+}
+
+// dequantize is DequantizeLinear, per axis or in blocks. The zero point is
+// there even when it is zero: without it TensorRT and ONNX Runtime differ in the type that they assume.
+func (s *storing) dequantize(g *grid, codes *onnx.Tensor) *graph.Value {
+	dims, axis := []int64{int64(s.Channels)}, s.Axis()
+	scale := FloatTensor(g.scaleType(), dims, g.scale)
+	var attrs []*onnx.Attribute
+	if g.blocked() {
+		dims, axis = append([]int64(nil), s.Dims...), s.Rest[0]
+		dims[axis] = int64(g.blocks())
+		l := newLayoutOf(dims, s.Rows)
+		scale = FloatTensor(g.scaleType(), dims, Tensor(l, g.scale))
+		attrs = append(attrs, integer("block_size", int64(g.block)))
+	}
+	attrs = append(attrs, integer("axis", int64(axis)))
+	return s.at.OpN("DequantizeLinear", "", s.name+"_dq", 1, attrs,
+		s.init("_q", codes), s.init("_scale", scale), s.init("_zero", g.zeros(s, dims))).Out(0)
+}
+
+// zeros are the zero points, with the dims of the scales.
+func (g *grid) zeros(s *storing, dims []int64) *onnx.Tensor {
+	bytes := make([]byte, len(g.scale))
+	for i := range g.zero {
+		bytes[i] = byte(g.zero[i])
+	}
+	if g.blocked() {
+		bytes = Tensor(newLayoutOf(dims, s.Rows), bytes)
+	}
+	if g.format.Bits == 4 {
+		packed := make([]byte, (len(bytes)+1)/2)
+		dtype.Pack4(packed, bytes)
+		bytes = packed
+	}
+	return onnx.NewTensor(g.codeType(), dims, bytes)
+}
+
+func integer(name string, v int64) *onnx.Attribute {
+	return &onnx.Attribute{Name: name, Type: onnx.AttrInt, I: v}
+}
+
+func (s *storing) cast(v *graph.Value, suffix string, to onnx.DataType) *graph.Value {
+	return s.at.OpN("Cast", "", s.name+suffix, 1, []*onnx.Attribute{integer("to", int64(to))}, v).Out(0)
+}
+
+// scaled is codes times scale, less 128 before when the codes are unsigned.
+func (s *storing) scaled(codes, scale *graph.Value, centred bool) *graph.Value {
+	if centred {
+		zero := s.at.Graph().Init("codes_zero_point", onnx.From(nil, []int32{middle}))
+		codes = s.at.Op("Sub", s.name+"_centred", s.cast(codes, "_wide", onnx.Int32), zero).Out(0)
+	}
+	return s.at.Op("Mul", s.name+"_float", s.cast(codes, "_cast", s.Const.Type), scale).Out(0)
+}
+
+// lookUp makes every reader look up codes and scales instead of elements: the
+// table stays as small in memory as it is in the file.
+func (s *storing) lookUp(codes, scale *graph.Value) {
+	for _, u := range s.Readers {
+		n, out := u.Node, u.Node.Out(0)
+		r := &storing{s.Weight, s.pass, n.Before().By(s.pass), out.Name()}
+		v := r.at.OpN("Gather", "", r.name+"_q", 1, n.Attrs(), codes, n.In(1)).Out(0)
+		k := r.at.OpN("Gather", "", r.name+"_scale", 1, n.Attrs(), scale, n.In(1)).Out(0)
+		v = r.scaled(v, k, false)
+		out.ReplaceUses(v, nil)
+		n.Remove()
+		v.Rename(r.name)
+	}
+	Remove(s.Value)
+}
