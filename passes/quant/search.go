@@ -82,47 +82,27 @@ func (b *budget) forecast(t *trial, layers []reverted) float64 {
 	return b.excess(t) * (1 - b.saved(layers)) / max(1-b.saved(t.float), 1e-9)
 }
 
-// needed is the least number of ranked layers, from one to another, with which the noise should be low enough.
-func (b *budget) needed(t *trial, from, to int) int {
-	for n := from; n < to; n++ {
-		if b.forecast(t, b.ranked[:n]) <= 1 {
-			return n
-		}
-	}
-	return to
-}
-
 // search finds the fewest ranked layers with which the gates hold; when no number does, the best trial.
 func (b *budget) search(ctx context.Context) (*trial, error) {
-	low, high, best := b.first, (*trial)(nil), b.first // the gates fail with low and hold with high
-	top := len(b.ranked)                               // the most layers left to try
-	for i := 0; i < attempts && len(low.float) < top; i++ {
-		from := low
-		if high != nil {
-			from = high // nearer to the goal, as a rule
-		}
-		n := b.needed(from, len(low.float)+1, top)
-		if high != nil && i > 2 { // the forecast has had its chances
-			n = (len(low.float) + 1 + top) / 2
-		}
-		t, err := b.try(ctx, b.ranked[:n])
-		if err != nil {
-			return nil, err
-		}
-		b.env.Advance("fit to the gates", i+1, attempts)
-		if b.excess(t) < b.excess(best) {
-			best = t
-		}
-		if b.holds(t) {
-			high, top = t, n-1
-		} else {
-			low = t
-		}
+	trials := map[int]*trial{0: b.first}
+	f := &probe.Family{Len: len(b.ranked) + 1, Attempts: attempts + 1,
+		Noise: func(n int) float64 { return 1 - b.saved(b.ranked[:n]) },
+		Try: func(ctx context.Context, n int) (float64, error) {
+			if trials[n] == nil {
+				t, err := b.try(ctx, b.ranked[:n])
+				if err != nil {
+					return 0, err
+				}
+				b.env.Advance("fit to the gates", len(trials), attempts)
+				trials[n] = t
+			}
+			return b.excess(trials[n]), nil
+		}}
+	n, ok, err := f.Least(ctx, 0)
+	if err != nil || !ok {
+		return trials[n], err
 	}
-	if high != nil {
-		return b.prune(ctx, high)
-	}
-	return best, nil
+	return b.prune(ctx, trials[n])
 }
 
 // prune takes those layers back into 8 bits that make the least noise, as far as the trial has noise to spare.
