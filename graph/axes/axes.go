@@ -33,6 +33,9 @@ type Options struct {
 	Heads Heads // "" is WholeHeads
 	// Keep returns the reason why the channels that n produces must stay, "" when they may go.
 	Keep func(n *graph.Node) string
+	// State tells of an input or output by its name whether it carries the state of a recurrent layer, whose
+	// hidden units may then go: what is left of the input is read, and the output has zeros in their place. nil: none does.
+	State func(name string) bool
 }
 
 // Reason says why a class must stay.
@@ -96,6 +99,7 @@ func Analyze(m *graph.Model, o Options) *Analysis {
 	for n := range m.Main.All() {
 		w.node(n)
 	}
+	w.states()
 	w.carriers()
 	w.outputs()
 	a.exhaust()

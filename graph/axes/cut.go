@@ -61,6 +61,7 @@ func (a *Analysis) Cut(classes []int) error {
 	for _, do := range c.late {
 		do()
 	}
+	c.cross()
 	if err := c.constants(); err != nil {
 		return err
 	}

@@ -11,9 +11,10 @@ type forest struct {
 // flag says what role the atoms of a class have somewhere.
 type flag uint8
 
-// The roles that the choice of carriers asks for.
+// The roles that the choice of carriers and of states asks for.
 const (
 	batched flag = 1 << iota // indexes the matrices of a product of two activations
+	hidden                   // a unit of a recurrent layer
 )
 
 // grow adds n classes of one atom each and returns the first atom.

@@ -34,6 +34,7 @@ func (a *Analysis) Mask(classes []int) (*graph.Model, error) {
 			return nil, err
 		}
 	}
+	c.silenceOutputs(m)
 	if err := m.Infer(); err != nil {
 		return nil, fmt.Errorf("axes: shapes do not agree after masking: %w", err)
 	}

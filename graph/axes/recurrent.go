@@ -19,6 +19,7 @@ func recurrent(w *walk) string {
 		return "its recurrent weights are computed"
 	}
 	w.touch(unit)
+	w.mark(unit, hidden)
 	repeats := []struct {
 		a     axis
 		times int32

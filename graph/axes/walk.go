@@ -30,7 +30,9 @@ func (w *walk) borders() {
 			continue
 		}
 		for _, v := range g.Inputs() {
-			w.whole(v, nil, "it is an input of the graph")
+			if !w.isState(g, v.Name()) {
+				w.whole(v, nil, "it is an input of the graph")
+			}
 		}
 	}
 }
@@ -41,8 +43,10 @@ func (w *walk) outputs() {
 		if o := g.Owner(); g.Function() != nil || o != nil && o.Is("If") {
 			continue // branches are tied to the outputs of their node
 		}
-		for _, v := range g.Outputs() {
-			w.whole(v, nil, "it is an output of the graph")
+		for i, v := range g.Outputs() {
+			if !w.isState(g, g.OutputName(i)) {
+				w.whole(v, nil, "it is an output of the graph")
+			}
 		}
 	}
 }

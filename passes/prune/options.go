@@ -63,6 +63,7 @@ type Options struct {
 	MinChannels int          `min:"1" help:"fewest channels to leave in a pool"`
 	Multiple    int          `min:"1" max:"256" help:"round what is left of a pool up to a multiple, which runtimes compute faster"`
 	Heads       string       `choices:"heads|head-dim|off" help:"what of attention layers may be removed"`
+	States      []string     `help:"inputs and outputs that carry the state of a recurrent layer between runs: its hidden units may go, the outputs have 0 in their place"`
 	Include     []string     `help:"only pools of nodes with these names (globs)"`
 	Exclude     []string     `help:"no pools of nodes with these names (globs)"`
 	Seed        int64        `help:"of criterion=random"`

@@ -46,8 +46,8 @@ func (p *pruner) prove(ctx context.Context, classes []int) error {
 
 // same are the options that give the same classes for a copy of the model.
 func (p *pruner) same() axes.Options {
-	keep, _ := p.keep()
-	return axes.Options{Heads: axes.Heads(p.o.Heads), Keep: keep}
+	o, _ := p.analysisOptions()
+	return o
 }
 
 // equal compares two models in the runtime.

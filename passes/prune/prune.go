@@ -84,12 +84,12 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 
 // look analyses the model as it is now.
 func (p *pruner) look(ctx context.Context) error {
-	keep, err := p.keep()
+	o, err := p.analysisOptions()
 	if err != nil {
 		return err
 	}
 	separate(p.env.Model)
-	p.analysis = axes.Analyze(p.env.Model, axes.Options{Heads: axes.Heads(p.o.Heads), Keep: keep})
+	p.analysis = axes.Analyze(p.env.Model, o)
 	p.bill, err = p.count(ctx)
 	return err
 }
