@@ -73,6 +73,9 @@ func (w *walk) node(n *graph.Node) {
 		text = "operator " + n.Op() + " is not followed"
 	case !w.ranked():
 		text = "the rank of an operand is not known"
+		if v := w.n.In(1); v != nil && isFloat(v) && v.Const() != nil && rank(v) > 1 {
+			w.produce(w.at(v, 0), none) // so that the layer is listed
+		}
 	default:
 		if why := r.relate(w); why != "" {
 			text = why

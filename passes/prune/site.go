@@ -36,7 +36,8 @@ func (p *pruner) findSites() (sites []*site, blind []bool) {
 		data := axes.Axis{Value: s.Node.In(s.Data), Axis: s.DataAxis}
 		classes := p.analysis.ClassesOf(data)
 		l, ok := layerOf(s)
-		if !ok || len(classes) > maxWidth || l.cin != len(classes) {
+		inBranch := s.Node.Graph() != p.env.Model.Main // may not run at all
+		if !ok || inBranch || len(classes) > maxWidth || l.cin != len(classes) {
 			mark(blind, classes)
 			continue
 		}
