@@ -24,6 +24,7 @@ var rank = []struct {
 	{"passes/layerwise", 50, false},
 	{"passes/weights/kmeans", 48, false},
 	{"passes/weights", 55, false},
+	{"passes/weights/palette", 56, false},
 	{"passes/opset", 65, false}, // other passes raise the model with it when their nodes need that
 	{"passes/", 70, false},      // passes never import each other
 	{"passes", 60, false},
