@@ -14,18 +14,19 @@ import (
 // and sets DryRun only for passes that need samples: see Pipeline.Run.
 type Env struct {
 	// Model is edited in place, or replaced by an edited clone of itself.
-	Model  *graph.Model
-	Target *target.Profile
-	Calib  *calib.Calibration // nil without samples
-	Select *Selector          // --only, --exclude, --only-op, --exclude-op
-	Runner calib.Runner       // nil when there is no runtime library
-	Log    *slog.Logger       // nil: silent
-	DryRun bool               // plan and report, edit nothing
-	Gates  Gates              // what the finished model must keep: a pass may give up less of its work to reach them
-	Opset  int64              // version of the ai.onnx operator set that a step of the pipeline wants; 0: any
-	Shapes map[string][]int64 // of inputs, to count MACs for
-	Sizes  map[string]int64   // of symbolic dimensions, likewise
-	Report *StepReport
+	Model    *graph.Model
+	Target   *target.Profile
+	Calib    *calib.Calibration // nil without samples
+	Select   *Selector          // --only, --exclude, --only-op, --exclude-op
+	Runner   calib.Runner       // nil when there is no runtime library
+	Log      *slog.Logger       // nil: silent
+	DryRun   bool               // plan and report, edit nothing
+	NoVerify bool               // leave out comparisons of what a pass did with what was before
+	Gates    Gates              // what the finished model must keep: a pass may give up less of its work to reach them
+	Opset    int64              // version of the ai.onnx operator set that a step of the pipeline wants; 0: any
+	Shapes   map[string][]int64 // of inputs, to count MACs for
+	Sizes    map[string]int64   // of symbolic dimensions, likewise
+	Report   *StepReport
 
 	// Progress, if not nil, hears how far a long step is. It may be called from several goroutines.
 	Progress func(what string, done, total int)

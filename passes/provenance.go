@@ -46,6 +46,9 @@ func (w *work) stamp() error {
 func (w *work) verdict() string {
 	v := w.result.Verify
 	if v == nil {
+		if w.NoVerify {
+			return `{"run":false,"reason":"--no-verify"}`
+		}
 		return `{"run":false}`
 	}
 	random := ""

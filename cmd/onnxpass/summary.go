@@ -26,7 +26,7 @@ func (a *app) summary(r *passes.Result, err error, toStderr bool) {
 		s.table(r)
 	}
 	if r.DryRun {
-		s.plan(r)
+		s.plan(r, a.global.verbose)
 	}
 	s.proof(r)
 	s.warnings(r)

@@ -12,7 +12,7 @@ import (
 // mostPlanned is how many decisions a dry run prints of one pass.
 const mostPlanned = 40
 
-func (s *sheet) plan(r *passes.Result) {
+func (s *sheet) plan(r *passes.Result, verbose bool) {
 	for _, p := range r.Passes {
 		state := "done in memory"
 		if p.Planned {
@@ -25,6 +25,9 @@ func (s *sheet) plan(r *passes.Result) {
 				break
 			}
 			fmt.Fprintf(s.w, "  %-28s %-14s %s  %s\n", oneLine(e.Node), oneLine(e.Op), e.Action, oneLine(e.Detail))
+		}
+		if verbose {
+			s.pools(p.Pools, p.Held)
 		}
 	}
 	fmt.Fprintln(s.w, "\ndry run: nothing was written")

@@ -57,6 +57,10 @@ type round struct {
 }
 
 func run(ctx context.Context, env *passes.Env, o Options) error {
+	if env.NoVerify {
+		o.Verify = false
+		env.Note("OP8070", "the pruned model was not compared with the original", "reason", "--no-verify was set")
+	}
 	p := &pruner{env: env, o: o}
 	if err := p.look(ctx); err != nil {
 		return err
