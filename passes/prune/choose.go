@@ -21,12 +21,6 @@ type curve struct {
 
 // choose picks the classes to remove from each pool.
 func (p *pruner) choose(ctx context.Context) ([][]int, error) {
-	switch {
-	case p.o.Indices != "":
-		return p.named()
-	case p.o.PlanIn != "":
-		return p.replayed()
-	}
 	curves, err := p.curves(ctx)
 	if err != nil {
 		return nil, err

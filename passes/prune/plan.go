@@ -54,6 +54,17 @@ func digest(a *axes.Analysis) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// given is what a file says to remove, nil when the options leave the choice.
+func (p *pruner) given() ([][]int, error) {
+	switch {
+	case p.o.Indices != "":
+		return p.named()
+	case p.o.PlanIn != "":
+		return p.replayed()
+	}
+	return nil, nil
+}
+
 // writePlan writes what was removed, when the options ask for it.
 func (p *pruner) writePlan() error {
 	if p.o.PlanOut == "" || len(p.rounds) == 0 {

@@ -117,15 +117,20 @@ func separate(m *graph.Model) {
 
 // lossy removes what the options say or the budget asks for.
 func (p *pruner) lossy(ctx context.Context) error {
-	if len(p.analysis.Pools) == 0 {
+	removed, err := p.given()
+	switch {
+	case err != nil:
+		return err
+	case removed == nil && len(p.analysis.Pools) == 0:
 		return p.nothing()
 	}
 	if err := p.observe(ctx); err != nil {
 		return err
 	}
-	removed, err := p.choose(ctx)
-	if err != nil {
-		return err
+	if removed == nil {
+		if removed, err = p.choose(ctx); err != nil {
+			return err
+		}
 	}
 	if total(removed) == 0 {
 		return p.nothing()
