@@ -7,6 +7,7 @@ import (
 
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/cleanup"
+	"github.com/onnxpass/onnxpass/passes/codebook"
 	"github.com/onnxpass/onnxpass/passes/equalize"
 	"github.com/onnxpass/onnxpass/passes/opset"
 	"github.com/onnxpass/onnxpass/passes/prune"
@@ -18,6 +19,7 @@ var Passes = slices.Concat(
 	[]passes.Pass{opset.Pass},
 	cleanup.Passes,
 	[]passes.Pass{prune.Pass, equalize.Pass, quant.Pass},
+	codebook.Passes,
 )
 
 // Order says which pass must precede which, beyond the phases, and why.

@@ -43,6 +43,7 @@ func openvino() *Profile {
 		},
 		Weights: WeightOnly{
 			Kept:    []string{"MatMul", "Gemm"},
+			Lookup:  true,
 			Types:   []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
 			Widened: []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
 		},
@@ -84,8 +85,9 @@ func tensorrt() *Profile {
 			Rest:        onnx.Float16,
 		},
 		Weights: WeightOnly{
-			Kept:  []string{"MatMul", "Gemm", "Conv", "ConvTranspose"},
-			Types: []onnx.DataType{onnx.Int4, onnx.Float8E4M3FN},
+			Kept:     []string{"MatMul", "Gemm", "Conv", "ConvTranspose"},
+			Types:    []onnx.DataType{onnx.Int4, onnx.Float8E4M3FN},
+			Unfolded: true,
 		},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 24, OpsetWrite: 13, IRMax: 13,
@@ -136,6 +138,7 @@ func ort() *Profile {
 		Weights: WeightOnly{
 			Kept:       []string{"MatMul"},
 			MatrixOnly: true,
+			Lookup:     true,
 			Types:      []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
 			Widened:    []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
 		},

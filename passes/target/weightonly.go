@@ -17,6 +17,10 @@ type WeightOnly struct {
 	MatrixOnly bool
 	Types      []onnx.DataType // element types of codes behind DequantizeLinear, besides int8
 	Widened    []onnx.DataType // element types of codes behind Cast, besides int8 or uint8
+	// Lookup: Gather takes int8, so that codes of a table of int8 can stand in front of DequantizeLinear.
+	Lookup bool
+	// Unfolded: weights that nodes compute from constants are not known to be computed once, when the file is loaded.
+	Unfolded bool
 }
 
 // Keeps says whether the operator's weight stays behind DequantizeLinear.

@@ -150,10 +150,40 @@ func (r *refitting) make(src *Source, how string) (*candidate, error) {
 		return nil, err
 	}
 	c := &candidate{coding: coding, how: how, x: append([]float32(nil), own.X...)}
-	if err := r.round(c); err != nil || !r.o.Rescale {
-		return c, err
+	if err := r.round(c); err != nil {
+		return nil, err
+	}
+	if r.o.Retable {
+		if err := r.retable(c); err != nil {
+			return nil, err
+		}
+	}
+	if !r.o.Rescale {
+		return c, nil
 	}
 	return c, r.rescale(c)
+}
+
+// retable keeps the codes and moves the entries of the table to where they come closest to the target.
+func (r *refitting) retable(c *candidate) error {
+	coding, ok := c.coding.(Tabled)
+	if !ok {
+		return nil
+	}
+	t := coding.Table(c.x)
+	if t == nil {
+		return nil
+	}
+	value, err := r.fit.Refine(r.m.base, t)
+	if err != nil {
+		return err
+	}
+	c.coding = coding.Retabled(value)
+	for i, at := range t.Index {
+		c.x[i] = value[at] * t.Factor[i/r.Cols]
+	}
+	layerwise.Nearest(c.x, r.Cols, c.coding.Unit(), c.coding.Round)
+	return nil
 }
 
 // round rounds the candidate's matrix, with feedback where that is asked for.

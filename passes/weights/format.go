@@ -2,6 +2,7 @@ package weights
 
 import (
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/passes/layerwise"
 )
 
 // Format is a way to store weights. It has no state: one value serves all
@@ -69,4 +70,13 @@ func Remove(v *graph.Value) {
 	case v.IsInit() && !v.IsInput():
 		v.RemoveInit()
 	}
+}
+
+// Tabled is a Coding whose values are numbers of a list times the scale of their channel.
+type Tabled interface {
+	Coding
+	// Table says which number each element of x, a rounded matrix, is; nil when the list is not to change.
+	Table(x []float32) *layerwise.Table
+	// Retabled is the coding with other numbers in the same list.
+	Retabled(value []float32) Coding
 }

@@ -71,6 +71,6 @@ func (w *walk) probe(s *stop, base []float32) *layerwise.Probe {
 	return &layerwise.Probe{
 		Layer: s.matrix, Base: base, Bias: s.adds,
 		Step:     layerwise.Step(s.spatial, int64(rows/samples+1)),
-		Products: !s.shared && (w.o.Feedback || w.o.Refit || w.o.Rescale) && s.Cols <= w.o.Columns && positions >= s.Cols,
+		Products: !s.shared && (w.o.Feedback || w.o.Refit || w.o.Retable || w.o.Rescale) && s.Cols <= w.o.Columns && positions >= s.Cols,
 	}
 }

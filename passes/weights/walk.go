@@ -18,7 +18,8 @@ import (
 type WalkOptions struct {
 	Feedback bool // rounding with error feedback
 	Refit    bool // least squares against the outputs of the original, before feedback
-	Rescale  bool // the best scale of each channel, after feedback
+	Retable  bool // the best entries of tables, after feedback
+	Rescale  bool // the best scale of each channel, after that
 	Bias     bool // correct biases for what is left in the mean
 
 	Samples int       // at most; 0: 40

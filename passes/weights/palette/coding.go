@@ -7,6 +7,7 @@ import (
 
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/dtype"
+	"github.com/onnxpass/onnxpass/passes/layerwise"
 	"github.com/onnxpass/onnxpass/passes/weights"
 )
 
@@ -19,15 +20,18 @@ type coding struct {
 	pairs  bool      // entries are pairs
 	scale  []float32 // by channel, as stored; nil: none
 	shared bool      // the table is that of other weights too
+	every  bool      // the table holds all values of the weight
 
 	entry, scaleType, arith onnx.DataType
+	whole                   bool // entries are whole numbers of 8 bits
+	pinned                  bool // 0 is an entry and stays one
 	integer                 bool // codes name whole numbers, and DequantizeLinear has the scales
 	threads                 int
 }
 
 // exact makes a table of all values of the weight.
 func (c *coding) exact(values []float32) {
-	c.tables = []*Table{newTable(values, false)}
+	c.tables, c.every = []*Table{newTable(values, false)}, true
 	c.entry, c.arith = onnx.Float, onnx.Float
 	if c.weight.Const.Type == onnx.Float16 {
 		c.entry, c.arith = onnx.Float16, onnx.Float16
@@ -43,24 +47,10 @@ func (c *coding) exact(values []float32) {
 	}
 }
 
-// Lossless says whether a coding stores every element of its weight as it is.
-func Lossless(c weights.Coding) bool {
+// Exact says whether a coding stores every element of its weight as it is.
+func Exact(c weights.Coding) bool {
 	p, ok := c.(*coding)
-	return ok && p.scale == nil && len(p.tables) == 1 && p.tables[0].count() <= Most && p.lossless()
-}
-
-func (c *coding) lossless() bool {
-	x, err := c.weight.Const.Float32s()
-	if err != nil {
-		return false
-	}
-	t := c.tables[0]
-	for _, v := range x {
-		if t.pairs || t.entries[t.code(v)] != v {
-			return false
-		}
-	}
-	return true
+	return ok && p.every
 }
 
 // Describe says in a few words how a coding stores its weight; empty for codings of other packages.
@@ -145,6 +135,54 @@ func (c *coding) Scaled(factor []float32) weights.Coding {
 	out.scale = make([]float32, len(c.scale))
 	for i, v := range c.scale {
 		out.scale[i] = c.storedScale(v * factor[i])
+	}
+	return &out
+}
+
+// Table says which entry each element is. Entries of all tables are one list.
+// Whole numbers, tables that others share and exact ones do not change.
+func (c *coding) Table(x []float32) *layerwise.Table {
+	if c.entry == onnx.Int8 || c.whole || c.shared || c.every {
+		return nil
+	}
+	t := &layerwise.Table{Index: make([]int32, len(x)), Factor: c.scale}
+	if c.scale == nil {
+		t.Factor = make([]float32, c.weight.Channels)
+		for i := range t.Factor {
+			t.Factor[i] = 1
+		}
+	}
+	first := make([]int32, len(c.tables))
+	for g, table := range c.tables {
+		first[g] = int32(len(t.Value))
+		t.Value = append(t.Value, table.entries...)
+	}
+	unit := int32(c.Unit())
+	per := c.weight.Cols / c.Unit()
+	for i, code := range c.codes(x) {
+		for k := range unit {
+			t.Index[int32(i)*unit+k] = first[i/per/c.group] + int32(code)*unit + k
+		}
+	}
+	return t
+}
+
+// Retabled has other entries; 0 stays where it is.
+func (c *coding) Retabled(value []float32) weights.Coding {
+	out := *c
+	out.tables = make([]*Table, len(c.tables))
+	for g, t := range c.tables {
+		entries := append([]float32(nil), value[:len(t.entries)]...)
+		value = value[len(t.entries):]
+		for i := range entries {
+			if c.entry == onnx.Float16 {
+				entries[i] = half(entries[i])
+			}
+			if t.entries[i] == 0 && c.pinned {
+				entries[i] = 0
+			}
+		}
+		out.tables[g] = newTable(entries, t.pairs)
 	}
 	return &out
 }

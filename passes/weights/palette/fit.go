@@ -15,8 +15,8 @@ func (c *coding) fit(f *Format, s *weights.Source) {
 	if f.Pairs && !c.pairs {
 		t.k = min(f.K, 16) // as many bits for each element
 	}
-	whole := f.entries(s.Weight) == Int8 && f.Scale && f.Shared == nil && f.Group == 0 && !c.pairs
-	c.integer = whole && f.integer(s.Weight)
+	c.whole = f.entries(s.Weight) == Int8 && f.Scale && f.Shared == nil && f.Group == 0 && !c.pairs
+	c.integer, c.pinned = c.whole && f.integer(s.Weight), t.zero
 	if f.Group > 0 && f.Shared == nil {
 		c.group = min(f.Group, s.Channels)
 	}
@@ -29,7 +29,7 @@ func (c *coding) fit(f *Format, s *weights.Source) {
 	each(f.Threads, len(c.tables), func(g int) {
 		c.tables[g] = t.table(g*c.group, min((g+1)*c.group, s.Channels))
 	})
-	if whole {
+	if c.whole {
 		t.toInteger()
 	}
 }

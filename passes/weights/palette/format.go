@@ -72,6 +72,9 @@ func (f *Format) Fit(s *weights.Source) (weights.Coding, string, error) {
 		c.exact(values)
 		return c, "", nil
 	}
+	if f.Shared != nil && f.Shared.pairs && s.Cols%2 != 0 {
+		return nil, "its rows have an odd number of elements, which make no pairs", nil
+	}
 	if f.Unique {
 		return nil, fmt.Sprintf("it has more than %d distinct values", f.K), nil
 	}
@@ -106,7 +109,7 @@ func distinct(x []float32, most int) []float32 {
 
 // integer says whether the weight can stay in 8 bits behind DequantizeLinear.
 func (f *Format) integer(w *weights.Weight) bool {
-	if f.Pairs || f.Target == nil || w.Const.Type != onnx.Float || w.Axis() < 0 || !w.Direct() || len(w.Dims) != 2 {
+	if f.Pairs || f.Target == nil || !f.Target.Weights.Lookup || w.Const.Type != onnx.Float || w.Axis() < 0 || !w.Direct() || len(w.Dims) != 2 {
 		return false
 	}
 	for _, u := range w.Readers {
