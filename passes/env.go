@@ -28,6 +28,10 @@ type Env struct {
 	Sizes    map[string]int64   // of symbolic dimensions, likewise
 	Report   *StepReport
 
+	// Norms are the batch normalizations that were merged into layers, by the names of their nodes. Scores of
+	// channels and the means of what layers put out follow from them, when there are no samples.
+	Norms map[string]Norm
+
 	// Progress, if not nil, hears how far a long step is. It may be called from several goroutines.
 	Progress func(what string, done, total int)
 }
@@ -86,4 +90,16 @@ func (e *Env) logger() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return e.Log
+}
+
+// Norm is a batch normalization that was merged into a layer: the standard
+// deviation and the mean that each channel had behind it in training.
+type Norm struct{ Scale, Shift []float64 }
+
+// Merged records that a batch normalization became part of n.
+func (e *Env) Merged(n *graph.Node, norm Norm) {
+	if e.Norms == nil {
+		e.Norms = map[string]Norm{}
+	}
+	e.Norms[n.Label()] = norm
 }

@@ -6,7 +6,7 @@ var pruneCodes = []Entry{
 
 For lossless=true it means that no channel is constant, zero or unused.`},
 	{"OP3502", "the budget cannot be reached", `Even with every pool at its limit the model has more multiply-accumulates (or parameters) left than asked for. The message says how far it gets. The limits are max-ratio (0.5), min-channels (8) and multiple (8); layers that are held do not count.`},
-	{"OP3503", "no BatchNormalization is left to score channels by", `criterion=bn reads the scales of BatchNormalization nodes. The cleanup pass merges them into the weights before prune runs, where criterion=l2 sees them.`},
+	{"OP3503", "there is no BatchNormalization to score channels by", `criterion=bn reads the scales of batch normalizations, as nodes and as the cleanup before prune merged them into weights. A model that was exported with merged ones does not have them any more; criterion=l2 sees what they became.`},
 	{"OP3504", "a channel that is to be removed must stay", `The file of indices names a channel that cannot be removed, or all channels of a pool. The message says which and why.`},
 	{"OP3505", "the pruned model differs from the silenced original", `Before anything is written, the pruned model is run beside the original in which the same channels are multiplied with zero wherever they are summed up. Both must compute the same. They did not: a rule about one of the operators is wrong for this model. Nothing was written.`},
 	{"OP6080", "a plan or list of channels cannot be read", `A file of indices is JSON of the form {"node": [0, 5, 7]}, a plan is what plan-out wrote.`},

@@ -218,6 +218,9 @@ func foldBehind(env *passes.Env, l *linear, chain []link) int {
 	for _, c := range chain {
 		env.Plan(c.node, "merge into "+l.node.Op(), l.node.Label())
 	}
+	if norm, ok := normOf(chain, l.channels); ok && l.node.Graph() == env.Model.Main {
+		env.Merged(l.node, norm)
+	}
 	end := l.node.Out(0)
 	if len(chain) > 0 {
 		end = chain[len(chain)-1].node.Out(0)
@@ -237,6 +240,27 @@ func foldBehind(env *passes.Env, l *linear, chain []link) int {
 		result.Def().SetName(name)
 	}
 	return len(chain)
+}
+
+// normOf are the deviation and the mean of each channel behind a chain that starts with a batch normalization.
+func normOf(chain []link, channels int) (passes.Norm, bool) {
+	if len(chain) == 0 || !chain[0].node.Is("BatchNormalization") {
+		return passes.Norm{}, false
+	}
+	scale, ok := floats(chain[0].node.In(1), maxChannels)
+	shift, ok2 := floats(chain[0].node.In(2), maxChannels)
+	if !ok || !ok2 || len(scale) != channels || len(shift) != channels {
+		return passes.Norm{}, false
+	}
+	norm := passes.Norm{Scale: make([]float64, channels), Shift: make([]float64, channels)}
+	for i := range scale {
+		norm.Scale[i], norm.Shift[i] = scale[i], shift[i]
+		for _, c := range chain[1:] {
+			norm.Scale[i] *= at(c.scale, i)
+			norm.Shift[i] = norm.Shift[i]*at(c.scale, i) + at(c.shift, i)
+		}
+	}
+	return norm, true
 }
 
 // onlyShift reports whether merging would give the Add that is there already.

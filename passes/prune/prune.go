@@ -136,7 +136,12 @@ func (p *pruner) lossy(ctx context.Context) error {
 		return p.nothing()
 	}
 	planned, layers := p.plan(removed), p.counterparts(removed)
-	if err := p.remove(ctx, removed, nil); err != nil {
+	var edit func() error
+	if p.state == nil && p.o.Compensate != NoCompensation {
+		f := p.expected()
+		edit = func() error { f.apply(flat(removed)); return nil }
+	}
+	if err := p.remove(ctx, removed, edit); err != nil {
 		return err
 	}
 	for i := range planned {

@@ -52,8 +52,8 @@ func (p *pruner) byWeights() ([]curve, error) {
 		}
 	}
 	if scored == 0 && p.o.Criterion == BN {
-		return nil, diag.New("OP3503", "no BatchNormalization is left to score channels by").
-			Hinted("the cleanup that runs before merges them into the weights, so that criterion=l2 contains their scales")
+		return nil, diag.New("OP3503", "there is no BatchNormalization to score channels by").
+			Hinted("the model was exported without, or with them merged into the weights; criterion=l2 contains their scales then")
 	}
 	return out, nil
 }
@@ -99,7 +99,7 @@ func (p *pruner) scores(pool *axes.Pool) []float64 {
 		}
 		return out
 	case BN:
-		return p.norms(pool, scales(pool), 1)
+		return p.byScales(pool)
 	case L1:
 		return p.norms(pool, producers(pool), 1)
 	}
@@ -111,6 +111,32 @@ func producers(pool *axes.Pool) []axes.Axis {
 	var out []axes.Axis
 	for _, s := range pool.Sources {
 		out = append(out, s.Weight)
+	}
+	return out
+}
+
+// byScales sums the magnitudes of the scales of the batch normalizations of a
+// pool, those that are nodes and those that were merged into the layers that make its channels.
+func (p *pruner) byScales(pool *axes.Pool) []float64 {
+	out := p.norms(pool, scales(pool), 1)
+	number := map[int]int{}
+	for i, k := range pool.Classes {
+		number[k] = i
+	}
+	for _, s := range pool.Sources {
+		norm := p.env.Norms[s.Node.Label()].Scale
+		classes := p.analysis.ClassesOf(s.Weight)
+		if len(norm) == 0 || len(norm) != len(classes) {
+			continue
+		}
+		if out == nil {
+			out = make([]float64, len(pool.Classes))
+		}
+		for i, k := range classes {
+			if at, ok := number[k]; ok {
+				out[at] += math.Abs(norm[i])
+			}
+		}
 	}
 	return out
 }
