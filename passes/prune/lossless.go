@@ -23,10 +23,14 @@ func (p *pruner) lossless(ctx context.Context) error {
 		original := p.env.Model.Clone()
 		verify := p.o.Verify
 		p.o.Verify = false // constants do contribute: the whole is compared below
-		err := p.remove(ctx, removed, func() error { f.apply(flat(removed)); return nil })
+		addends := f.addends(p, flat(removed))
+		err := p.remove(ctx, removed)
 		p.o.Verify = verify
 		if err != nil {
 			return err
+		}
+		for _, a := range addends {
+			a.apply()
 		}
 		if verify {
 			if err := p.equal(ctx, original, p.env.Model, "before"); err != nil {
@@ -168,8 +172,19 @@ func (f *folding) removable(p *pruner) [][]int {
 	return out
 }
 
-// apply adds the constants of the classes to biases.
-func (f *folding) apply(classes []int) {
+// addend is what is added to the outputs of a layer that are left when the model is cut.
+type addend struct {
+	sink  axes.Sink
+	shift []float64
+}
+
+// addends are the constants of the classes that go, for the layers that read them.
+func (f *folding) addends(p *pruner, classes []int) []addend {
+	gone := make([]bool, p.analysis.NumClasses())
+	for _, k := range classes {
+		gone[k] = true
+	}
+	var out []addend
 	for i, l := range f.layers {
 		shift, any := make([]float64, l.cout), false
 		for _, k := range classes {
@@ -178,8 +193,21 @@ func (f *folding) apply(classes []int) {
 				any = true
 			}
 		}
-		if any {
-			l.shift(shift)
+		if !any {
+			continue
 		}
+		var left []float64
+		for _, m := range p.stay(l.output(), gone) {
+			left = append(left, shift[m])
+		}
+		out = append(out, addend{l.sink, left})
+	}
+	return out
+}
+
+// apply adds it, in the cut model.
+func (a addend) apply() {
+	if l, ok := layerOf(a.sink); ok && l.cout == len(a.shift) {
+		l.shift(a.shift)
 	}
 }

@@ -55,8 +55,8 @@ type Options struct {
 	PlanIn   string  `help:"JSON file with a plan that plan-out wrote, to be repeated"`
 	PlanOut  string  `help:"JSON file to write the plan to"`
 
-	Criterion   Criterion    `choices:"obs|wanda|flap|l1|l2|bn|random" help:"what makes a channel unimportant; obs, wanda and flap need samples, without them it is l2"`
-	Compensate  Compensation `choices:"refit|merge|bias|none" help:"how layers that lose inputs make up for it; needs samples"`
+	Criterion   Criterion    `choices:"obs|wanda|flap|l1|l2|bn|random" help:"what makes a channel unimportant; obs, wanda and flap look at samples; without any, at what weights and merged normalizations let expect"`
+	Compensate  Compensation `choices:"refit|merge|bias|none" help:"how layers that lose inputs make up for it; without samples biases take over what is expected behind normalizations"`
 	Ridge       float64      `min:"0" max:"1000" help:"of least squares, as a share of the mean variance of the inputs"`
 	Scope       Scope        `choices:"global|local" help:"spend a budget where it costs least, or the same everywhere"`
 	MaxRatio    float64      `min:"0" max:"1" help:"most that may be removed of one pool"`

@@ -136,13 +136,15 @@ func (p *pruner) lossy(ctx context.Context) error {
 		return p.nothing()
 	}
 	planned, layers := p.plan(removed), p.counterparts(removed)
-	var edit func() error
+	var addends []addend
 	if p.state == nil && p.o.Compensate != NoCompensation {
-		f := p.expected()
-		edit = func() error { f.apply(flat(removed)); return nil }
+		addends = p.expected().addends(p, flat(removed))
 	}
-	if err := p.remove(ctx, removed, edit); err != nil {
+	if err := p.remove(ctx, removed); err != nil {
 		return err
+	}
+	for _, a := range addends {
+		a.apply()
 	}
 	for i := range planned {
 		planned[i].apply()
@@ -150,16 +152,11 @@ func (p *pruner) lossy(ctx context.Context) error {
 	return p.refit(ctx, layers)
 }
 
-// remove proves a removal, applies what edit makes of the uncut model and cuts it.
-func (p *pruner) remove(ctx context.Context, removed [][]int, edit func() error) error {
+// remove proves a removal and cuts the model.
+func (p *pruner) remove(ctx context.Context, removed [][]int) error {
 	classes := flat(removed)
 	if p.o.Verify {
 		if err := p.prove(ctx, classes); err != nil {
-			return err
-		}
-	}
-	if edit != nil {
-		if err := edit(); err != nil {
 			return err
 		}
 	}

@@ -146,7 +146,7 @@ func TestRefusals(t *testing.T) {
 		{"prune:lossless=true,plan-out=x.json", "OP2005", "no plan"},
 		{"prune:macs=0.01", "OP3502", "every pool at its limit"},
 		{"prune:lossless=true", "OP3501", "logits"},
-		{"prune:macs=0.9,criterion=bn", "OP3503", "l2"},
+
 		{"prune:macs=0.9,exclude=stage9*", "OP2007", "matches no node"},
 		{"prune:macs=0.9,include=fc", "OP3501", "selection"},
 		{"prune:indices=" + write("a", `{"stem.conf": [1]}`), "OP6083", "stem.conv"},
@@ -162,6 +162,8 @@ func TestRefusals(t *testing.T) {
 		_, err := prune(t, nil, m, c.spec)
 		code(t, err, c.code, c.holds)
 	}
+	_, err := prune(t, nil, load(t, "../../testdata/models/fashion_vit.onnx"), "prune:macs=0.9,criterion=bn")
+	code(t, err, "OP3503", "l2")
 }
 
 // A plan that was written and read again gives the same file; indices remove the channels that they name.

@@ -15,8 +15,12 @@ import (
 // curves orders the classes of every pool by the criterion, and says what removing them costs.
 func (p *pruner) curves(ctx context.Context) ([]curve, error) {
 	if p.state == nil {
-		p.env.Note("OP8071", "channels were chosen by their weights alone", "criterion", string(p.o.Criterion.blind())).
-			Hinted("measure the result on your samples; prune:lossless=true costs nothing")
+		criterion := string(p.o.Criterion)
+		if p.o.Criterion.data() {
+			criterion = "expected variance"
+		}
+		p.env.Note("OP8071", "channels were chosen by their weights alone", "criterion", criterion).
+			Hinted("give samples with -d: they choose better and repair what is lost; prune:lossless=true costs nothing")
 		return p.byWeights()
 	}
 	order := p.ranked
@@ -43,8 +47,17 @@ func (c Criterion) blind() Criterion {
 // runs through: a shortcut that many layers read costs many times what a hidden channel does.
 func (p *pruner) byWeights() ([]curve, error) {
 	out := make([]curve, len(p.analysis.Pools))
+	var share []float64
+	if p.o.Criterion.data() {
+		share = p.expectedShares()
+	}
 	scored := 0
 	for i := range p.analysis.Pools {
+		if c, ok := p.shareCurve(i, share); ok {
+			out[i] = c
+			scored++
+			continue
+		}
 		score := p.scores(&p.analysis.Pools[i])
 		out[i] = p.normCurve(i, score)
 		if score != nil {
@@ -56,6 +69,22 @@ func (p *pruner) byWeights() ([]curve, error) {
 			Hinted("the model was exported without, or with them merged into the weights; criterion=l2 contains their scales then")
 	}
 	return out, nil
+}
+
+// shareCurve is the curve of pool i by the variance that its classes bring to
+// their readers; false when that is not known of all of them.
+func (p *pruner) shareCurve(i int, share []float64) (curve, bool) {
+	pool := &p.analysis.Pools[i]
+	if share == nil || slices.ContainsFunc(pool.Classes, func(k int) bool { return math.IsNaN(share[k]) }) {
+		return curve{}, false
+	}
+	c := curve{order: slices.Clone(pool.Classes)}
+	c.unit, c.limit = p.bounds(pool)
+	slices.SortStableFunc(c.order, func(a, b int) int { return cmp.Compare(share[a], share[b]) })
+	for _, k := range c.order {
+		c.cost = append(c.cost, share[k])
+	}
+	return c, true
 }
 
 // normCurve is the curve of pool i by scores of its classes, of which nothing may go when there are none.
