@@ -12,6 +12,7 @@ import (
 	"github.com/onnxpass/onnxpass/passes/opset"
 	"github.com/onnxpass/onnxpass/passes/prune"
 	"github.com/onnxpass/onnxpass/passes/quant"
+	"github.com/onnxpass/onnxpass/passes/woq"
 )
 
 // Passes are all passes, in the order in which help lists them.
@@ -20,6 +21,7 @@ var Passes = slices.Concat(
 	cleanup.Passes,
 	[]passes.Pass{prune.Pass, equalize.Pass, quant.Pass},
 	codebook.Passes,
+	[]passes.Pass{woq.Pass},
 )
 
 // Order says which pass must precede which, beyond the phases, and why.

@@ -23,9 +23,11 @@ func checkUnsignedPair(s *scope, n *graph.Node) {
 	s.at(n, "uint8 with a zero point other than 0")
 }
 
-// checkZeroPointPresent finds pairs without a zero point or output_dtype.
+// checkZeroPointPresent finds pairs without a zero point or output_dtype. The
+// codes of a constant have a type that nobody has to guess.
 func checkZeroPointPresent(s *scope, n *graph.Node) {
-	if n.In(2) == nil && n.Int("output_dtype", 0) == 0 {
+	stored := n.Is("DequantizeLinear") && constant(n.In(0)) != nil
+	if !stored && n.In(2) == nil && n.Int("output_dtype", 0) == 0 {
 		s.at(n, "no zero point")
 	}
 }

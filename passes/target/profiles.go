@@ -136,11 +136,12 @@ func ort() *Profile {
 			Rest:        onnx.Float,
 		},
 		Weights: WeightOnly{
-			Kept:       []string{"MatMul"},
-			MatrixOnly: true,
-			Lookup:     true,
-			Types:      []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
-			Widened:    []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
+			Kept:    []string{"MatMul", "Gemm"},
+			Upright: true,
+			Lookup:  true,
+			Blocks:  BinaryBlocks,
+			Types:   []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
+			Widened: []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
 		},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 26, OpsetWrite: 13, IRMax: 13,

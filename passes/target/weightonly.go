@@ -3,6 +3,7 @@ package target
 import (
 	"slices"
 
+	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 )
 
@@ -13,18 +14,30 @@ type WeightOnly struct {
 	// DequantizeLinear and keeps so in memory, or at least does not dequantize
 	// at every run. For others codes are widened by Cast and Mul, which every runtime folds when it loads the file.
 	Kept []string
-	// MatrixOnly: a Gemm keeps its weight packed only when it is written as MatMul and Add.
-	MatrixOnly bool
-	Types      []onnx.DataType // element types of codes behind DequantizeLinear, besides int8
-	Widened    []onnx.DataType // element types of codes behind Cast, besides int8 or uint8
+	// Upright: a Gemm keeps its weight packed only when it does not read it transposed.
+	Upright bool
+	Blocks  Blocks          // that stay packed
+	Types   []onnx.DataType // element types of codes behind DequantizeLinear, besides int8
+	Widened []onnx.DataType // element types of codes behind Cast
 	// Lookup: Gather takes int8, so that codes of a table of int8 can stand in front of DequantizeLinear.
 	Lookup bool
 	// Unfolded: weights that nodes compute from constants are not known to be computed once, when the file is loaded.
 	Unfolded bool
 }
 
-// Keeps says whether the operator's weight stays behind DequantizeLinear.
-func (w *WeightOnly) Keeps(op string) bool { return slices.Contains(w.Kept, op) }
+// Blocks says how rows of a matrix are divided into blocks of one scale.
+type Blocks int
+
+// The ways to divide.
+const (
+	DividingBlocks Blocks = iota // any size that divides the rows
+	BinaryBlocks                 // powers of two from 16 on; the last block of a row may be shorter
+)
+
+// Keeps says whether the weight of n stays packed behind DequantizeLinear.
+func (w *WeightOnly) Keeps(n *graph.Node) bool {
+	return slices.Contains(w.Kept, n.Op()) && (!w.Upright || !n.Is("Gemm") || n.Int("transB", 0) == 0)
+}
 
 // Dequantizes says whether codes of the type may stand behind DequantizeLinear.
 func (w *WeightOnly) Dequantizes(t onnx.DataType) bool {

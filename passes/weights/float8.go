@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/onnxpass/onnxpass/graph"
@@ -29,24 +30,29 @@ func largest8(t onnx.DataType) float64 {
 
 // Fit chooses the scales: max|W_c| / max of the type, or the shares of it down to one half that lose least.
 func (f *Float8) Fit(s *Source) (Coding, string, error) {
-	g := &float8{format: f, weight: s.Weight, scale: make([]float32, s.Channels)}
-	how, why := formFor(s.Weight, f.Target.Weights.Keeps)
-	if g.how = how; why != "" {
+	if why := f.Suits(s.Weight); why != "" {
 		return nil, why, nil
 	}
-	opset := s.Value.Graph().Model().Opset("")
-	switch {
-	case !f.Target.Weights.Dequantizes(f.Type) || g.how == widen && !f.Target.Weights.Widens(f.Type):
-		return nil, f.Target.Title + " has no " + f.Type.String() + " weights for " + s.Node().Op(), nil
-	case opset < opsetHalf:
-		return nil, "the form needs opset 19", nil
-	case g.how == dequantize && s.Axis() < 0:
-		return nil, "scales of several axes", nil
-	case !finite(s.X):
+	if !finite(s.X) {
 		return nil, "the weight holds NaN or infinity", nil
 	}
+	g := &float8{format: f, weight: s.Weight, how: formFor(s.Weight, f.Target.Weights.Keeps), scale: make([]float32, s.Channels)}
 	each(f.Threads, s.Channels, func(c int) { g.search(c, s.X[c*s.Cols:(c+1)*s.Cols], s.Of(c)) })
 	return g, "", nil
+}
+
+// Suits is why the format does not suit a weight, whatever its elements; empty when it does.
+func (f *Float8) Suits(w *Weight) string {
+	how := formFor(w, f.Target.Weights.Keeps)
+	switch {
+	case !f.Target.Weights.Dequantizes(f.Type) || how == widen && !f.Target.Weights.Widens(f.Type):
+		return f.Target.Title + " has no " + f.Type.String() + " weights for " + w.Node().Op()
+	case w.Value.Graph().Model().Opset("") < opsetHalf:
+		return fmt.Sprintf("the form needs opset %d", opsetHalf)
+	case how == dequantize && w.Axis() < 0:
+		return "scales of several axes"
+	}
+	return ""
 }
 
 // float8 is Float8 fitted to one weight.

@@ -27,19 +27,16 @@ const (
 
 // form chooses the form for the readers of the weight and returns why there is none.
 func (g *grid) form() string {
-	var why string
-	if g.how, why = formFor(g.weight, g.format.Target.Weights.Keeps); why != "" {
-		return why
-	}
+	g.how = formFor(g.weight, g.format.Target.Weights.Keeps)
 	return g.allowed()
 }
 
 // formFor is dequantize where the target keeps the weights of all readers behind DequantizeLinear.
-func formFor(w *Weight, keeps func(op string) bool) (form, string) {
-	if slices.ContainsFunc(w.Readers, func(u graph.Use) bool { return !keeps(u.Node.Op()) }) {
-		return widen, ""
+func formFor(w *Weight, keeps func(n *graph.Node) bool) form {
+	if slices.ContainsFunc(w.Readers, func(u graph.Use) bool { return !keeps(u.Node) }) {
+		return widen
 	}
-	return dequantize, ""
+	return dequantize
 }
 
 // codeType is the element type of the codes.

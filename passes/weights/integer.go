@@ -31,12 +31,28 @@ func (f *Integer) Name() string {
 	return fmt.Sprintf("%s in blocks of %d", name, f.Block)
 }
 
-// leastBlock is the least number of columns in a block: with fewer, scales take more room than they save.
-const leastBlock = 16
-
 // Fit chooses the scales.
 func (f *Integer) Fit(s *Source) (Coding, string, error) {
-	g := grid{format: f, weight: s.Weight, block: s.Cols, least: -127, most: 127}
+	g, why := f.grid(s.Weight)
+	if why != "" {
+		return nil, why, nil
+	}
+	if !finite(s.X) {
+		return nil, "the weight holds NaN or infinity", nil
+	}
+	g.search(s)
+	return g, "", nil
+}
+
+// Suits is why the format does not suit a weight, whatever its elements; empty when it does.
+func (f *Integer) Suits(w *Weight) string {
+	_, why := f.grid(w)
+	return why
+}
+
+// grid is the format for one weight, without scales.
+func (f *Integer) grid(w *Weight) (*grid, string) {
+	g := &grid{format: f, weight: w, block: w.Cols, least: -127, most: 127}
 	if f.Bits == 4 {
 		g.least, g.most = -8, 7
 	}
@@ -45,31 +61,46 @@ func (f *Integer) Fit(s *Source) (Coding, string, error) {
 	}
 	if f.Block > 0 {
 		var why string
-		if g.block, why = blockFor(s.Weight, f.Block); why != "" {
-			return nil, why, nil
+		if g.block, why = blockFor(w, f.Block, f.Target.Weights.Blocks); why != "" {
+			return nil, why
 		}
 	}
-	if why := g.form(); why != "" {
-		return nil, why, nil
-	}
-	if !finite(s.X) {
-		return nil, "the weight holds NaN or infinity", nil
-	}
-	g.search(s)
-	return &g, "", nil
+	return g, g.form()
 }
 
-// blockFor is the largest divisor of the number of columns that is no larger than the block wanted.
-func blockFor(w *Weight, want int) (int, string) {
-	if len(w.Rest) != 1 {
+// The bounds of blocks.
+const (
+	leastBinary = 16 // the least power of two that ONNX Runtime keeps packed
+	leastBlock  = 8  // with fewer columns, scales take more room than the blocks save
+	furthest    = 4  // how many times larger or smaller than what was asked for a block may be
+)
+
+// blockFor is the size of blocks nearest to the one wanted that the target
+// takes: the largest that is not above it, or else the least one above.
+func blockFor(w *Weight, want int, how target.Blocks) (int, string) {
+	switch {
+	case len(w.Rest) != 1:
 		return 0, "only matrices are divided into blocks"
+	case want >= w.Cols:
+		return w.Cols, ""
+	case how == target.BinaryBlocks:
+		b := leastBinary
+		for 2*b <= want {
+			b *= 2
+		}
+		return min(b, w.Cols), ""
 	}
-	for b := min(want, w.Cols); b >= min(leastBlock, want); b-- {
+	for b := want; b >= max(leastBlock, want/furthest); b-- {
 		if w.Cols%b == 0 {
 			return b, ""
 		}
 	}
-	return 0, fmt.Sprintf("no block of %d to %d columns divides the rows of the weight", min(leastBlock, want), want)
+	for b := want + 1; b <= furthest*want && b <= w.Cols; b++ {
+		if w.Cols%b == 0 {
+			return b, ""
+		}
+	}
+	return 0, fmt.Sprintf("no block of about %d columns divides the rows of the weight", want)
 }
 
 func finite(x []float32) bool {
@@ -93,7 +124,7 @@ type grid struct {
 }
 
 // blocks is the number of scales of a channel.
-func (g *grid) blocks() int { return g.weight.Cols / g.block }
+func (g *grid) blocks() int { return (g.weight.Cols + g.block - 1) / g.block }
 
 // Unit is 1: every element has its own code.
 func (g *grid) Unit() int { return 1 }

@@ -18,10 +18,11 @@ func (g *grid) search(s *Source) {
 		weight := s.Of(c)
 		for b := range g.blocks() {
 			from := b * g.block
-			x := s.X[c*s.Cols+from : c*s.Cols+from+g.block]
+			to := min(from+g.block, s.Cols)
+			x := s.X[c*s.Cols+from : c*s.Cols+to]
 			var w []float32
 			if weight != nil {
-				w = weight[from : from+g.block]
+				w = weight[from:to]
 			}
 			at := c*g.blocks() + b
 			if g.zero != nil {
@@ -126,13 +127,11 @@ func (g *grid) loss(at int, x, w []float32) float64 {
 	}
 	inverse, least, most := 1/s, g.least-zero, g.most-zero
 	for i, v := range x {
-		q := min(max(nearest(v*inverse), least), most)
-		d := float64(v - q*s)
-		if w != nil {
-			sum += d * d * float64(w[i])
-			continue
+		d := float64(v - min(max(nearest(v*inverse), least), most)*s)
+		if d *= d; w != nil {
+			d *= float64(w[i])
 		}
-		sum += d * d
+		sum += d
 	}
 	return sum
 }

@@ -37,13 +37,7 @@ func (g *grid) codes(w *Weight, x []float32) *onnx.Tensor {
 			bytes[k] = byte(q)
 		}
 	})
-	bytes = Tensor(w.Layout, bytes)
-	if g.format.Bits == 4 {
-		packed := make([]byte, (len(bytes)+1)/2)
-		dtype.Pack4(packed, bytes)
-		bytes = packed
-	}
-	return onnx.NewTensor(t, w.Dims, bytes)
+	return onnx.NewTensor(t, w.Dims, g.packed(Tensor(w.Layout, bytes)))
 }
 
 // channelScale is the initializer of scales that broadcasts over the weight.
@@ -67,39 +61,43 @@ func (s *storing) init(suffix string, t *onnx.Tensor) *graph.Value {
 	return s.at.Graph().Init(s.name+suffix, t)
 }
 
-// dequantize is DequantizeLinear, per axis or in blocks. The zero point is
-// there even when it is zero: without it TensorRT and ONNX Runtime differ in the type that they assume.
+// dequantize is DequantizeLinear, per axis or in blocks. Symmetric codes have
+// no zero point: the type of the codes says all there is to know.
 func (s *storing) dequantize(g *grid, codes *onnx.Tensor) *graph.Value {
 	dims, axis := []int64{int64(s.Channels)}, s.Axis()
-	scale := FloatTensor(g.scaleType(), dims, g.scale)
+	order := newLayout(dims, 0)
 	var attrs []*onnx.Attribute
 	if g.blocked() {
 		dims, axis = append([]int64(nil), s.Dims...), s.Rest[0]
 		dims[axis] = int64(g.blocks())
-		l := newLayoutOf(dims, s.Rows)
-		scale = FloatTensor(g.scaleType(), dims, Tensor(l, g.scale))
+		order = newLayoutOf(dims, s.Rows)
 		attrs = append(attrs, integer("block_size", int64(g.block)))
 	}
 	attrs = append(attrs, integer("axis", int64(axis)))
-	return s.at.OpN("DequantizeLinear", "", s.name+"_dq", 1, attrs,
-		s.init("_q", codes), s.init("_scale", scale), s.init("_zero", g.zeros(s, dims))).Out(0)
+	in := []*graph.Value{s.init("_q", codes), s.init("_scale", FloatTensor(g.scaleType(), dims, Tensor(order, g.scale)))}
+	if g.zero != nil {
+		in = append(in, s.init("_zero", g.zeros(order)))
+	}
+	return s.at.OpN("DequantizeLinear", "", s.name+"_dq", 1, attrs, in...).Out(0)
 }
 
-// zeros are the zero points, with the dims of the scales.
-func (g *grid) zeros(s *storing, dims []int64) *onnx.Tensor {
-	bytes := make([]byte, len(g.scale))
-	for i := range g.zero {
-		bytes[i] = byte(g.zero[i])
+// zeros are the zero points, with the layout of the scales.
+func (g *grid) zeros(order Layout) *onnx.Tensor {
+	bytes := make([]byte, len(g.zero))
+	for i, z := range g.zero {
+		bytes[i] = byte(z)
 	}
-	if g.blocked() {
-		bytes = Tensor(newLayoutOf(dims, s.Rows), bytes)
+	return onnx.NewTensor(g.codeType(), order.Dims, g.packed(Tensor(order, bytes)))
+}
+
+// packed puts two codes of 4 bits into a byte.
+func (g *grid) packed(codes []byte) []byte {
+	if g.format.Bits == 8 {
+		return codes
 	}
-	if g.format.Bits == 4 {
-		packed := make([]byte, (len(bytes)+1)/2)
-		dtype.Pack4(packed, bytes)
-		bytes = packed
-	}
-	return onnx.NewTensor(g.codeType(), dims, bytes)
+	out := make([]byte, (len(codes)+1)/2)
+	dtype.Pack4(out, codes)
+	return out
 }
 
 func integer(name string, v int64) *onnx.Attribute {

@@ -113,7 +113,7 @@ func (f *Format) integer(w *weights.Weight) bool {
 		return false
 	}
 	for _, u := range w.Readers {
-		if !u.Node.Is("MatMul", "Gemm") || u.Index != 1 || !f.Target.Weights.Keeps(u.Node.Op()) {
+		if !u.Node.Is("MatMul", "Gemm") || u.Index != 1 || !f.Target.Weights.Keeps(u.Node) {
 			return false
 		}
 	}
