@@ -19,6 +19,7 @@ type cell struct {
 type constants struct {
 	analysis *axes.Analysis
 	cells    map[axes.Axis][]cell
+	observed int // cells that rest on samples
 }
 
 // findConstants computes the cells of every value.

@@ -15,7 +15,10 @@ const maxRounds = 8
 // unused, so that it is repeated.
 func (p *pruner) lossless(ctx context.Context) error {
 	for range maxRounds {
-		f := p.fold()
+		f, err := p.fold(ctx)
+		if err != nil {
+			return err
+		}
 		removed := f.removable(p)
 		if total(removed) == 0 {
 			break
@@ -24,7 +27,7 @@ func (p *pruner) lossless(ctx context.Context) error {
 		verify := p.o.Verify
 		p.o.Verify = false // constants do contribute: the whole is compared below
 		addends := f.addends(p, flat(removed))
-		err := p.remove(ctx, removed)
+		err = p.remove(ctx, removed)
 		p.o.Verify = verify
 		if err != nil {
 			return err
@@ -61,16 +64,21 @@ type addition struct {
 }
 
 // fold finds the classes whose contributions are constant at every sink.
-func (p *pruner) fold() *folding {
+func (p *pruner) fold(ctx context.Context) (*folding, error) {
 	f := &folding{analysis: p.analysis, possible: make([]bool, p.analysis.NumClasses())}
 	for i := range f.possible {
 		f.possible[i] = true
 	}
 	c := findConstants(p.analysis)
+	if p.o.Constant == Observed {
+		if err := p.observeConstants(ctx, c); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range p.analysis.Sinks {
 		f.sink(c, s)
 	}
-	return f
+	return f, nil
 }
 
 // sink looks at one place where classes are summed up.

@@ -47,13 +47,14 @@ const (
 
 // Options of the pass.
 type Options struct {
-	Lossless bool    `help:"remove only what changes nothing: channels that are constant, zero or unused"`
-	MACs     float64 `opt:"macs" min:"0" max:"1" help:"fraction of the multiply-accumulates to keep, such as 0.75"`
-	Params   float64 `min:"0" max:"1" help:"fraction of the parameters to keep"`
-	Ratio    float64 `min:"0" max:"1" help:"fraction of the channels to remove from every pool"`
-	Indices  string  `help:"JSON file with the channels to remove: {\"node\": [0, 5, 7]}"`
-	PlanIn   string  `help:"JSON file with a plan that plan-out wrote, to be repeated"`
-	PlanOut  string  `help:"JSON file to write the plan to"`
+	Lossless bool      `help:"remove only what changes nothing: channels that are constant, zero or unused"`
+	Constant Constancy `choices:"proven|data" help:"for lossless: channels that the weights prove constant, or also those that are constant on the samples"`
+	MACs     float64   `opt:"macs" min:"0" max:"1" help:"fraction of the multiply-accumulates to keep, such as 0.75"`
+	Params   float64   `min:"0" max:"1" help:"fraction of the parameters to keep"`
+	Ratio    float64   `min:"0" max:"1" help:"fraction of the channels to remove from every pool"`
+	Indices  string    `help:"JSON file with the channels to remove: {\"node\": [0, 5, 7]}"`
+	PlanIn   string    `help:"JSON file with a plan that plan-out wrote, to be repeated"`
+	PlanOut  string    `help:"JSON file to write the plan to"`
 
 	Criterion   Criterion    `choices:"obs|wanda|flap|l1|l2|bn|random" help:"what makes a channel unimportant; obs, wanda and flap look at samples; without any, at what weights and merged normalizations let expect"`
 	Compensate  Compensation `choices:"refit|merge|bias|none" help:"how layers that lose inputs make up for it; without samples biases take over what is expected behind normalizations"`
@@ -71,7 +72,7 @@ type Options struct {
 }
 
 func defaults() Options {
-	return Options{Criterion: OBS, Compensate: Refit, Ridge: 1e-3, Scope: Global, MaxRatio: 0.5, MinChannels: 8, Multiple: 8, Heads: "heads", Verify: true}
+	return Options{Criterion: OBS, Compensate: Refit, Ridge: 1e-3, Scope: Global, MaxRatio: 0.5, MinChannels: 8, Multiple: 8, Heads: "heads", Constant: Proven, Verify: true}
 }
 
 // Validate asks for exactly one way to say how much.
@@ -85,6 +86,9 @@ func (o Options) Validate() error {
 	if ways > 1 {
 		return diag.New("OP2005", "more than one option says how much to prune", "options", "lossless, macs, params, ratio, indices, plan-in").
 			Hinted("give one of them")
+	}
+	if o.Constant == Observed && !o.Lossless {
+		return diag.New("OP2005", "constant=data belongs to lossless=true").Hinted("the criteria that look at samples find constant channels by themselves")
 	}
 	if o.Lossless && o.PlanOut != "" {
 		return diag.New("OP2005", "a lossless removal has no plan", "option", "plan-out").

@@ -133,7 +133,7 @@ func (p *pruner) inputs(ctx context.Context, m *graph.Model) ([]map[string]calib
 	var out []map[string]calib.Array
 	if c := p.env.Calib; c != nil {
 		set := c.HeldOut
-		if set.Len() == 0 {
+		if set.Len() == 0 || p.o.Constant == Observed { // which holds for those samples only
 			set = c.Samples
 		}
 		for i := range min(proofSamples, set.Len()) {
@@ -143,6 +143,9 @@ func (p *pruner) inputs(ctx context.Context, m *graph.Model) ([]map[string]calib
 			}
 			out = append(out, s.Inputs)
 		}
+	}
+	if len(out) > 0 && p.o.Constant == Observed {
+		return out, nil
 	}
 	if len(out) > 0 {
 		return append(out, noisy(out[0], 1)), nil

@@ -31,13 +31,21 @@ func (p *pruner) report() {
 	gone := counts(last.removed)
 	left := last.bill.macs(gone)
 	r.Fact("channels removed", "%d", channels)
+	if p.o.Constant == Observed {
+		p.env.Note("OP8072", "channels were removed that are constant on the samples", "samples", fmt.Sprint(p.env.Calib.Samples.Len())).
+			Hinted("the weights do not prove that they are on other inputs: compare with ones that were not used (--verify-data)")
+	}
 	r.Fact("MACs left", "%.1f %%", 100*left/p.before)
 	if p.o.Multiple > 1 {
 		r.Fact("MACs left, channels rounded up", "%.1f %% (multiples of %d)", 100*last.bill.aligned(gone, p.o.Multiple)/first.bill.aligned(nil, p.o.Multiple), p.o.Multiple)
 	}
 	r.Fact("MACs in prunable layers", "%.1f %%", 100*first.bill.prunable())
 	if p.compared > 0 {
-		r.Fact("largest difference to the silenced original", "%.2g of the output's root mean square, %d samples", p.proven, p.compared)
+		name := "largest difference to the silenced original"
+		if p.o.Lossless {
+			name = "largest difference to the original"
+		}
+		r.Fact(name, "%.2g of the output's root mean square, %d samples", p.proven, p.compared)
 	}
 }
 
