@@ -34,6 +34,8 @@ type StepReport struct {
 	Pools   []Pool        `json:"pools,omitempty"`
 	Held    []Held        `json:"held,omitempty"`
 	Facts   []Fact        `json:"facts,omitempty"`
+	// Conversions are the constants that lost values on their way to a narrower float type.
+	Conversions []Conversion `json:"conversions,omitempty"`
 
 	skipIndex map[string]int
 }
@@ -156,6 +158,16 @@ type Range struct {
 	Max     float64  `json:"max"`
 	Clipped *float64 `json:"clipped_pct"` // observed values outside [Low, High], in percent
 	SQNR    *float64 `json:"sqnr_db"`     // estimated from the histogram
+}
+
+// Conversion is a constant that was converted to a narrower float type and has values outside its range.
+type Conversion struct {
+	Tensor   string  `json:"tensor"`
+	Dtype    string  `json:"dtype"`
+	Elements int64   `json:"elements"`
+	Clamped  int64   `json:"clamped"` // finite values that became the largest one of the type
+	Flushed  int64   `json:"flushed"` // values other than 0 that became 0
+	Largest  float64 `json:"largest"` // finite magnitude before
 }
 
 // tidy replaces figures that JSON cannot carry: a measurement that is not

@@ -32,6 +32,8 @@ type runFlags struct {
 	cacheDir   string
 	noCache    bool
 	werror     bool
+	ioDtype    string // keep, low
+	strict     bool
 }
 
 // dataFlags say what a model is run on.
@@ -132,8 +134,10 @@ func (f *runFlags) addProof(fs *pflag.FlagSet) {
 func (f *runFlags) addOutput(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.reports, "report", nil, "write a report to `[KIND:]FILE`; kinds json, md (appends), junit; repeatable")
 	fs.Var(newEnum(&f.external, "auto", "auto", "always", "never"), "external-data", "weights in a file beside the model; auto is above 1.9 GiB")
+	fs.Var(newEnum(&f.ioDtype, "", "keep", "low"), "io-dtype", "types of float inputs and outputs under fp16 and bf16")
+	fs.BoolVar(&f.strict, "strict", false, "fail when a constant has values outside the range of a 16-bit type")
 	fs.BoolVar(&f.force, "force", false, "overwrite an existing output")
 	fs.BoolVar(&f.inPlace, "in-place", false, "replace the input")
 	fs.BoolVar(&f.keepReject, "keep-rejected", false, "keep a file that failed a gate as OUT.rejected")
-	setGroup(fs, "Output", "report", "external-data", "force", "in-place", "keep-rejected")
+	setGroup(fs, "Output", "report", "external-data", "io-dtype", "strict", "force", "in-place", "keep-rejected")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/onnxpass/onnxpass/onnx"
@@ -77,7 +78,11 @@ func (a *app) parse(f *runFlags) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.steps, err = a.assign(steps, arranged.Steps, f.set); err != nil {
+	set, err := f.settings(arranged.Steps)
+	if err != nil {
+		return nil, err
+	}
+	if p.steps, err = a.assign(steps, arranged.Steps, set); err != nil {
 		return nil, err
 	}
 	if p.gates, err = f.gates.parse(); err != nil {
@@ -124,6 +129,26 @@ func folderOf(what, path string) error {
 
 func (f *runFlags) arrange() passes.PipelineOptions {
 	return passes.PipelineOptions{KeepOrder: f.keepOrder, NoPrep: f.noPrep}
+}
+
+// settings are those of --set, behind what --io-dtype and --strict say to every step that has such an option.
+func (f *runFlags) settings(steps []passes.Step) ([]string, error) {
+	var out []string
+	for _, short := range []struct{ flag, value string }{{"io-dtype", f.ioDtype}, {"strict", map[bool]string{true: "true"}[f.strict]}} {
+		if short.value == "" {
+			continue
+		}
+		count := len(out)
+		for _, s := range steps {
+			if slices.ContainsFunc(s.Pass.Options(), func(o passes.Option) bool { return o.Name == short.flag }) {
+				out = append(out, s.Pass.Name+"."+short.flag+"="+short.value)
+			}
+		}
+		if len(out) == count {
+			return nil, diag.New("OP2009", "--"+short.flag+": none of the passes has this option", "passes", passes.Names(steps)).Hinted("it belongs to fp16 and bf16")
+		}
+	}
+	return append(out, f.set...), nil
 }
 
 // assign applies --set. A setting of a pass that was pulled in makes it one that was asked for.

@@ -10,6 +10,7 @@ import (
 	"github.com/onnxpass/onnxpass/passes/codebook"
 	"github.com/onnxpass/onnxpass/passes/equalize"
 	"github.com/onnxpass/onnxpass/passes/opset"
+	"github.com/onnxpass/onnxpass/passes/precision"
 	"github.com/onnxpass/onnxpass/passes/prune"
 	"github.com/onnxpass/onnxpass/passes/quant"
 	"github.com/onnxpass/onnxpass/passes/woq"
@@ -21,7 +22,7 @@ var Passes = slices.Concat(
 	cleanup.Passes,
 	[]passes.Pass{prune.Pass, equalize.Pass, quant.Pass},
 	codebook.Passes,
-	[]passes.Pass{woq.Pass},
+	[]passes.Pass{woq.Pass, precision.FP16, precision.BF16, precision.Storage},
 )
 
 // Order says which pass must precede which, beyond the phases, and why.
@@ -29,6 +30,9 @@ var Order = []passes.Order{
 	{Before: "opset", After: "cleanup", Why: "adapters of old operators leave constants and no-ops behind"},
 	{Before: "opset", After: "fold", Why: "what adapters compute from constants can be folded"},
 	{Before: "opset", After: "fold-bn", Why: "scales of old operators become foldable when they are raised"},
+	{Before: "quant", After: "fp16", Why: "quant works on float32, and what it leaves in float is converted"},
+	{Before: "quant", After: "bf16", Why: "quant works on float32, and what it leaves in float is converted"},
+	{Before: "quant", After: "fp16-storage", Why: "quant stores weights in 8 bits first"},
 }
 
 // Set is Passes with Order.

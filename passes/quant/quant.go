@@ -35,12 +35,13 @@ type Options struct {
 	Refit      bool    `help:"meet the original's outputs by least squares when layers are rebuilt"`
 	Budget     string  `choices:"revert|off" help:"with --min-sqnr or --min-agree: return the fewest layers to float that the gate needs, or only judge"`
 	MaxFloat   float64 `min:"0" max:"100" help:"most multiply-accumulates that the budget may return to float, in percent"`
+	Rest       string  `choices:"auto|float32|float16|bfloat16" help:"element type of what is not quantized, written by fp16 or bf16 behind this pass; auto: what the target runs fastest"`
 }
 
 // defaults of the pass.
 var defaults = Options{
 	Range: Auto, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean, Effort: EffortDefault, Rounding: RoundFeedback, Refit: true,
-	Budget: BudgetRevert, MaxFloat: 50,
+	Budget: BudgetRevert, MaxFloat: 50, Rest: RestAuto,
 }
 
 // The choices of Options.
@@ -79,6 +80,8 @@ that 8 bits would be felt, behind nodes that the runtime folds when it loads the
 	Phase:     passes.Quantize,
 	Needs:     []string{"opset", "cleanup", "equalize"},
 	NeedsData: true,
+	Follow:    follow,
+	Opset:     restOpset,
 }, defaults, run)
 
 func run(ctx context.Context, env *passes.Env, o Options) error {

@@ -47,6 +47,7 @@ func openvino() *Profile {
 			Types:   []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
 			Widened: []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
 		},
+		Float16: Floats16{Types: []onnx.DataType{onnx.Float16, onnx.BFloat16}},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 21, OpsetWrite: 13, IRMax: 10,
 			Elements: []onnx.DataType{
@@ -89,6 +90,8 @@ func tensorrt() *Profile {
 			Types:    []onnx.DataType{onnx.Int4, onnx.Float8E4M3FN},
 			Unfolded: true,
 		},
+		Float16: Floats16{Types: []onnx.DataType{onnx.Float16, onnx.BFloat16}, Scales: true,
+			NoBF16: []string{"ConvTranspose", "DFT", "GRU", "HardSwish", "LpNormalization", "LpPool", "Mish", "RandomNormalLike"}},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 24, OpsetWrite: 13, IRMax: 13,
 			Elements: []onnx.DataType{
@@ -143,6 +146,7 @@ func ort() *Profile {
 			Types:   []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
 			Widened: []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
 		},
+		Float16: Floats16{Types: []onnx.DataType{onnx.Float16}},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 26, OpsetWrite: 13, IRMax: 13,
 		},
@@ -176,6 +180,7 @@ func portable() *Profile {
 			Kept:    []string{"MatMul"},
 			Widened: []onnx.DataType{onnx.Uint8},
 		},
+		Float16: Floats16{Types: []onnx.DataType{onnx.Float16}},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 17, OpsetWrite: 13, IRMax: 8,
 			Elements: []onnx.DataType{

@@ -19,6 +19,7 @@ type Profile struct {
 	Summary string // one sentence: what a file for this target looks like
 	Quant   Quantization
 	Weights WeightOnly
+	Float16 Floats16
 	File    FileRules
 	Rules   []Rule // what Lint checks and what the settings above rest on
 }
@@ -111,6 +112,18 @@ type Quantization struct {
 	Rest        onnx.DataType // element type the rest of the network runs fastest in
 }
 
+// Floats16 says what the target does with 16-bit floats.
+type Floats16 struct {
+	Types  []onnx.DataType // that it executes, in 16 bits or widened
+	Scales bool            // pairs of a 16-bit network have 16-bit scales; otherwise 8-bit layers keep float32 ones, and stay float32 around their products
+	NoBF16 []string        // operators that it runs in float16 and not in bfloat16
+}
+
+// Lacks says whether the target has no kernel for the operator in a 16-bit type that it runs otherwise.
+func (f Floats16) Lacks(t onnx.DataType, op string) bool {
+	return t == onnx.BFloat16 && slices.Contains(f.NoBF16, op)
+}
+
 // SmallShapes are the sizes below which an 8-bit kernel does not exist or loses. The zero value has no limits.
 type SmallShapes struct {
 	MatMul   int64 // least K and N of a matrix product
@@ -168,6 +181,9 @@ func (p *Profile) Fuses(op string) bool { return slices.Contains(p.Quant.Fused, 
 
 // NeedsIntegerBias says whether the operator runs in 8 bits without a quantized output only when its bias is int32.
 func (p *Profile) NeedsIntegerBias(op string) bool { return slices.Contains(p.Quant.IntegerBias, op) }
+
+// Executes16 says whether the target runs networks of a 16-bit float type.
+func (p *Profile) Executes16(t onnx.DataType) bool { return slices.Contains(p.Float16.Types, t) }
 
 // Doc is the reference text of the profile: its settings, then every rule with severity and source.
 func (p *Profile) Doc() string {
