@@ -32,6 +32,9 @@ var Order = []passes.Order{
 	{Before: "opset", After: "fold-bn", Why: "scales of old operators become foldable when they are raised"},
 	{Before: "quant", After: "fp16", Why: "quant works on float32, and what it leaves in float is converted"},
 	{Before: "quant", After: "bf16", Why: "quant works on float32, and what it leaves in float is converted"},
+	{Before: "woq", After: "fp16", Why: "woq works on float32 weights, and the rest is converted"},
+	{Before: "woq", After: "bf16", Why: "woq works on float32 weights, and the rest is converted"},
+	{Before: "woq", After: "fp16-storage", Why: "woq stores weights in fewer bits first"},
 	{Before: "quant", After: "fp16-storage", Why: "quant stores weights in 8 bits first"},
 }
 
