@@ -68,10 +68,10 @@ func (p *pruner) equal(ctx context.Context, want, got *graph.Model, what string)
 		return diag.New("OP3505", "the pruned model does not run, the original "+what+" does").Wrap(err).
 			Hinted("this is a defect of onnxpass; exclude the layers in question with exclude, and report the model")
 	}
-	worst := distance(a, b, 0)
+	worst := distance(a, b, len(samples), 0)
 	bound := tolerance
 	if !(worst <= bound) {
-		worst = distance(a, b, outliers)
+		worst = distance(a, b, len(samples), outliers)
 		noise, err := p.noise(ctx, want, samples, a)
 		if err != nil {
 			return p.unproven(err)
@@ -100,7 +100,7 @@ func (p *pruner) noise(ctx context.Context, m *graph.Model, samples []map[string
 		moved = append(moved, jitter(s, uint64(i)))
 	}
 	shaken, err := p.outputs(ctx, m, moved, calib.Exact)
-	return max(distance(outputs, rewritten, outliers), distance(outputs, shaken, outliers)), err
+	return max(distance(outputs, rewritten, len(samples), outliers), distance(outputs, shaken, len(samples), outliers)), err
 }
 
 // jitter is a sample whose floats are changed by up to 8 units in the last place.
@@ -248,33 +248,45 @@ func (p *pruner) parallel() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// distance is the largest difference, each in units of the root mean square of its
-// output in the first list. Of large outputs the given share of the largest differences is left out. What is not finite in both alike counts as equal.
-func distance(a, b [][]float64, without float64) float64 {
+// distance is the largest difference between the outputs on samples, each in units
+// of the root mean square that the output has in the first list, over all samples: a
+// probability near 0 on one of them is no smaller unit. Of large outputs the given share
+// of the largest differences is left out. What is not finite in both alike counts as equal.
+func distance(a, b [][]float64, samples int, without float64) float64 {
+	each := len(a) / samples
 	worst := 0.0
 	for i := range a {
 		if i >= len(b) || len(a[i]) != len(b[i]) {
 			return math.Inf(1)
 		}
-		scale := magnitude(a[i])
-		differences := make([]float64, len(a[i]))
-		for j, x := range a[i] {
-			y := b[i][j]
-			if x == y || math.IsNaN(x) && math.IsNaN(y) {
-				continue
-			}
-			d := math.Abs(x-y) / scale
-			if math.IsNaN(d) {
-				d = math.Inf(1)
-			}
-			differences[j] = d
+		var all []float64
+		for j := i % each; j < len(a); j += each {
+			all = append(all, a[j]...)
 		}
-		slices.Sort(differences)
+		differences := differ(a[i], b[i], magnitude(all))
 		if last := len(differences) - 1 - int(without*float64(len(differences))); last >= 0 {
 			worst = math.Max(worst, differences[last])
 		}
 	}
 	return worst
+}
+
+// differ are the magnitudes of differences in units of scale, ascending.
+func differ(a, b []float64, scale float64) []float64 {
+	out := make([]float64, len(a))
+	for j, x := range a {
+		y := b[j]
+		if x == y || math.IsNaN(x) && math.IsNaN(y) {
+			continue
+		}
+		d := math.Abs(x-y) / scale
+		if math.IsNaN(d) {
+			d = math.Inf(1)
+		}
+		out[j] = d
+	}
+	slices.Sort(out)
+	return out
 }
 
 // magnitude is the root of the mean square, 1 for zeros.

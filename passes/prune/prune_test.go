@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/onnxpass/onnxpass/calib/ort/orttest"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -23,7 +25,7 @@ import (
 )
 
 // prune runs a spec over a model; the report is that of the last pass.
-func prune(t testing.TB, rt calib.Runner, m *graph.Model, spec string) (*passes.StepReport, error) {
+func prune(t testing.TB, rt calib.Runner, m *graph.Model, spec string, samples ...map[string]calib.Array) (*passes.StepReport, error) {
 	t.Helper()
 	steps, err := passes.Parse(all.Passes, spec)
 	if err != nil {
@@ -34,11 +36,64 @@ func prune(t testing.TB, rt calib.Runner, m *graph.Model, spec string) (*passes.
 		t.Fatal(err)
 	}
 	pipe.Check = verify.Model
-	reports, err := pipe.Run(context.Background(), &passes.Env{Model: m, Runner: rt})
+	env := &passes.Env{Model: m, Runner: rt}
+	if len(samples) > 0 {
+		env.Calib = &calib.Calibration{Runner: rt, Samples: calib.NewSet(memory(samples)), Threads: 1}
+	}
+	reports, err := pipe.Run(context.Background(), env)
 	if err != nil {
 		return nil, err
 	}
 	return reports[len(reports)-1], nil
+}
+
+// memory are samples that are no files.
+type memory []map[string]calib.Array
+
+// Len is their number.
+func (s memory) Len() int { return len(s) }
+
+// Name is the number of sample i.
+func (s memory) Name(i int) string { return fmt.Sprint(i) }
+
+// Read returns sample i.
+func (s memory) Read(_ context.Context, i int) (calib.Sample, error) {
+	return calib.Sample{Name: s.Name(i), Inputs: s[i]}, nil
+}
+
+// Digest is not asked for.
+func (s memory) Digest([]int) (string, error) { return "memory", nil }
+
+// feed is one sample of random numbers for a model whose unknown sizes are given by input.
+func feed(t testing.TB, m *graph.Model, shapes map[string][]int64, seed uint64) map[string]calib.Array {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 9))
+	out := map[string]calib.Array{}
+	for _, p := range calib.InputPorts(m) {
+		a := calib.Array{Type: p.Elem, Shape: shapes[p.Name]}
+		if a.Shape == nil {
+			for _, d := range p.Shape.Dims {
+				a.Shape = append(a.Shape, max(1, d.Value))
+			}
+		}
+		switch p.Elem {
+		case onnx.Float:
+			x := make([]float32, a.Len())
+			for i := range x {
+				x[i] = float32(rng.NormFloat64())
+			}
+			a.Bytes, _ = onnx.From(a.Shape, x).Data.Bytes()
+		case onnx.Int64:
+			a.Bytes, _ = onnx.From(a.Shape, []int64{16000}).Data.Bytes() // a sampling rate, which selects a branch
+		default:
+			a.Bytes = make([]byte, a.Len())
+			for i := range a.Bytes {
+				a.Bytes[i] = byte(rng.IntN(100))
+			}
+		}
+		out[p.Name] = a
+	}
+	return out
 }
 
 func load(t testing.TB, path string) *graph.Model {
@@ -237,10 +292,14 @@ m (float[2, 3, 8, 8] x) => (float[2, 5] y)
   [fc] y = MatMul (h, w4)
 }`
 
-// clear sets slices of a constant along an axis to zero.
+// clearSlices sets slices of a constant along an axis to zero.
 func clearSlices(t *testing.T, m *graph.Model, name string, axis int, indices ...int) {
 	t.Helper()
-	v := m.Main.Value(name)
+	clearAt(t, m.Main.Value(name), axis, indices)
+}
+
+func clearAt(t *testing.T, v *graph.Value, axis int, indices []int) {
+	t.Helper()
 	x, err := v.Const().Float32s()
 	if err != nil {
 		t.Fatal(err)
@@ -251,10 +310,8 @@ func clearSlices(t *testing.T, m *graph.Model, name string, axis int, indices ..
 		inner *= int(d)
 	}
 	for i := range x {
-		for _, k := range indices {
-			if i/inner%int(dims[axis]) == k {
-				x[i] = 0
-			}
+		if slices.Contains(indices, i/inner%int(dims[axis])) {
+			x[i] = 0
 		}
 	}
 	v.SetInit(onnx.FromFloat32s(dims, x))
