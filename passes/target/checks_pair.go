@@ -135,8 +135,8 @@ func checkPerChannelActivation(s *scope, n *graph.Node) {
 // checkWeightAxis finds weights with scales along another axis than the output channels.
 func checkWeightAxis(s *scope, n *graph.Node) {
 	dq := weight(n.In(1))
-	if dq == nil || len(scales(dq)) < 2 || rank(dq.In(0)) < 0 {
-		return
+	if dq == nil || activation(n.In(0)) == nil || len(scales(dq)) < 2 || rank(dq.In(0)) < 0 {
+		return // with a float activation the product is computed in float anyway
 	}
 	if want := WeightAxis(n, rank(dq.In(0))); want >= 0 && axis(dq) != want {
 		s.at(n, "weight scales along axis %d, %s wants %d", axis(dq), n.Op(), want)

@@ -42,10 +42,12 @@ func openvino() *Profile {
 			Rest:        onnx.Float,
 		},
 		Weights: WeightOnly{
-			Kept:    []string{"MatMul", "Gemm"},
-			Lookup:  true,
-			Types:   []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
-			Widened: []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
+			Kept:       []string{"MatMul", "Gemm"},
+			Outermost:  true,
+			FloatScale: true,
+			Lookup:     true,
+			Types:      []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},
+			Widened:    []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
 		},
 		Float16: Floats16{Types: []onnx.DataType{onnx.Float16, onnx.BFloat16}},
 		File: FileRules{
@@ -141,6 +143,7 @@ func ort() *Profile {
 		Weights: WeightOnly{
 			Kept:    []string{"MatMul", "Gemm"},
 			Upright: true,
+			Sole:    true,
 			Lookup:  true,
 			Blocks:  BinaryBlocks,
 			Types:   []onnx.DataType{onnx.Int4, onnx.Uint4, onnx.Uint8, onnx.Float8E4M3FN, onnx.Float8E5M2},

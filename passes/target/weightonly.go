@@ -16,9 +16,15 @@ type WeightOnly struct {
 	Kept []string
 	// Upright: a Gemm keeps its weight packed only when it does not read it transposed.
 	Upright bool
-	Blocks  Blocks          // that stay packed
-	Types   []onnx.DataType // element types of codes behind DequantizeLinear, besides int8
-	Widened []onnx.DataType // element types of codes behind Cast
+	// Sole: a weight stays packed only when one layer alone reads it.
+	Sole   bool
+	Blocks Blocks // that stay packed
+	// Outermost: blocks lie along the first axis of a matrix of two.
+	Outermost bool
+	// FloatScale: scales of DequantizeLinear are float32, whatever the type of the weight.
+	FloatScale bool
+	Types      []onnx.DataType // element types of codes behind DequantizeLinear, besides int8
+	Widened    []onnx.DataType // element types of codes behind Cast
 	// Lookup: Gather takes int8, so that codes of a table of int8 can stand in front of DequantizeLinear.
 	Lookup bool
 	// Unfolded: weights that nodes compute from constants are not known to be computed once, when the file is loaded.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/dtype"
 	"github.com/onnxpass/onnxpass/passes/target"
@@ -36,14 +35,14 @@ func (f *Float8) Fit(s *Source) (Coding, string, error) {
 	if !finite(s.X) {
 		return nil, "the weight holds NaN or infinity", nil
 	}
-	g := &float8{format: f, weight: s.Weight, how: formFor(s.Weight, f.Target.Weights.Keeps), scale: make([]float32, s.Channels)}
+	g := &float8{format: f, weight: s.Weight, how: formFor(s.Weight, f.Target), scale: make([]float32, s.Channels)}
 	each(f.Threads, s.Channels, func(c int) { g.search(c, s.X[c*s.Cols:(c+1)*s.Cols], s.Of(c)) })
 	return g, "", nil
 }
 
 // Suits is why the format does not suit a weight, whatever its elements; empty when it does.
 func (f *Float8) Suits(w *Weight) string {
-	how := formFor(w, f.Target.Weights.Keeps)
+	how := formFor(w, f.Target)
 	switch {
 	case !f.Target.Weights.Dequantizes(f.Type) || how == widen && !f.Target.Weights.Widens(f.Type):
 		return f.Target.Title + " has no " + f.Type.String() + " weights for " + w.Node().Op()
@@ -96,7 +95,7 @@ func (g *float8) loss(c int, x, w []float32) float64 {
 }
 
 func (g *float8) stored(s float64) float32 {
-	return (&grid{weight: g.weight}).stored(s)
+	return storedScale(g.scaleType(), s)
 }
 
 func (g *float8) code(x float32, c int) byte {
@@ -134,7 +133,7 @@ func (g *float8) Scaled(factor []float32) Coding {
 
 // Bytes counts codes and scales.
 func (g *float8) Bytes() int64 {
-	scales, _ := g.weight.Const.Type.RawSize(int64(len(g.scale)))
+	scales, _ := g.scaleType().RawSize(int64(len(g.scale)))
 	return int64(g.weight.Elements()) + scales
 }
 
@@ -150,13 +149,9 @@ func (g *float8) Store(w *Weight, x []float32, pass string) error {
 		w.Replace(s.scaled(codes, s.init("_scale", FloatTensor(w.Const.Type, w.ChannelDims(), ByChannel(w.Layout, g.scale))), false))
 		return nil
 	}
-	w.Replace(g.dequantize(s, codes))
+	scale := s.init("_scale", FloatTensor(g.scaleType(), []int64{int64(len(g.scale))}, g.scale))
+	s.dequantize([]*onnx.Attribute{integer("axis", int64(s.Axis()))}, codes, scale)
 	return nil
 }
 
-func (g *float8) dequantize(s *storing, codes *graph.Value) *graph.Value {
-	dims := []int64{int64(len(g.scale))}
-	return s.at.OpN("DequantizeLinear", "", s.name+"_dq", 1, []*onnx.Attribute{integer("axis", int64(s.Axis()))}, codes,
-		s.init("_scale", FloatTensor(s.Const.Type, dims, g.scale)),
-		s.init("_zero", onnx.NewTensor(g.format.Type, dims, make([]byte, len(g.scale))))).Out(0)
-}
+func (g *float8) scaleType() onnx.DataType { return scaleType(g.weight, g.how, g.format.Target) }

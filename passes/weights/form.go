@@ -6,6 +6,7 @@ import (
 
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/passes/target"
 )
 
 // form is how codes become the weight in the graph.
@@ -27,13 +28,17 @@ const (
 
 // form chooses the form for the readers of the weight and returns why there is none.
 func (g *grid) form() string {
-	g.how = formFor(g.weight, g.format.Target.Weights.Keeps)
+	g.how = formFor(g.weight, g.format.Target)
 	return g.allowed()
 }
 
-// formFor is dequantize where the target keeps the weights of all readers behind DequantizeLinear.
-func formFor(w *Weight, keeps func(n *graph.Node) bool) form {
-	if slices.ContainsFunc(w.Readers, func(u graph.Use) bool { return !keeps(u.Node) }) {
+// formFor is dequantize where the target keeps the weights of all readers
+// behind DequantizeLinear, which must be right in front of them.
+func formFor(w *Weight, t *target.Profile) form {
+	if !w.Direct() || t.Weights.Sole && len(w.Readers) > 1 {
+		return widen
+	}
+	if slices.ContainsFunc(w.Readers, func(u graph.Use) bool { return !t.Weights.Keeps(u.Node) }) {
 		return widen
 	}
 	return dequantize
@@ -55,23 +60,34 @@ func (g *grid) codeType() onnx.DataType {
 // allowed settles the form and says what forbids it.
 func (g *grid) allowed() string {
 	t := g.format.Target
-	if g.how == widen && g.format.Bits == 8 && !g.format.Asymmetric {
+	whole := g.block == g.weight.Cols && !g.format.Asymmetric
+	if g.how == dequantize && g.blocked() && !g.blockable() && whole {
+		g.how = widen
+	}
+	if g.how == widen && g.format.Bits == 8 && whole {
 		g.how = g.widening()
 	}
-	opset := g.weight.Value.Graph().Model().Opset("")
 	switch code := g.codeType(); {
 	case g.how == dequantize && !t.Weights.Dequantizes(code):
 		return fmt.Sprintf("%s has no %s weights", t.Title, code)
-	case g.how != dequantize && (g.block < g.weight.Cols || g.format.Asymmetric):
+	case g.how == dequantize && g.blocked() && !g.blockable():
+		return t.Title + " takes blocks along the first axis of two alone"
+	case g.how != dequantize && !whole:
 		return "blocks and zero points need DequantizeLinear, which " + t.Title + " would compute at every run for " + g.weight.Node().Op()
+	case g.how != dequantize && g.format.Bits == 4 && !filters(g.weight):
+		// OpenVINO 2026.4 divides by zero on a matrix of 4 bits behind Cast, Mul and Reshape.
+		return "matrices of 4 bits stand right in front of their layer"
 	case g.how == widen && !t.Weights.Widens(code):
 		return fmt.Sprintf("%s does not widen %s", t.Title, code)
-	case g.needs() > opset:
+	case g.needs() > g.weight.Value.Graph().Model().Opset(""):
 		return fmt.Sprintf("the form needs opset %d", g.needs())
-	case g.how == dequantize && g.block == g.weight.Cols && g.weight.Axis() < 0 && !g.blockable():
-		return "scales of several axes"
 	}
 	return ""
+}
+
+// filters says whether convolutions alone read the weight.
+func filters(w *Weight) bool {
+	return !slices.ContainsFunc(w.Readers, func(u graph.Use) bool { return !u.Node.Is("Conv", "ConvTranspose") })
 }
 
 // widening is the form of 8-bit codes that are not kept.
@@ -98,11 +114,22 @@ func (w *Weight) looksUp() bool {
 	})
 }
 
-// blockable says whether the columns are one axis, along which blocks can lie.
-func (g *grid) blockable() bool { return len(g.weight.Rest) == 1 }
+// blockable says whether the columns are one axis, along which the target takes blocks.
+func (g *grid) blockable() bool {
+	w := g.weight
+	return len(w.Rest) == 1 && (!g.format.Target.Weights.Outermost || len(w.Dims) == 2 && w.Rest[0] == 0)
+}
 
 // blocked says whether the scale of DequantizeLinear has the rank of the codes.
 func (g *grid) blocked() bool { return g.block < g.weight.Cols || g.weight.Axis() < 0 }
+
+// scaleType is the element type of the scales of a weight.
+func scaleType(w *Weight, how form, t *target.Profile) onnx.DataType {
+	if how == dequantize && t.Weights.FloatScale {
+		return onnx.Float
+	}
+	return w.Const.Type
+}
 
 // needs is the least opset of the form.
 func (g *grid) needs() int64 {

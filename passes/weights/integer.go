@@ -173,14 +173,17 @@ func (g *grid) Bytes() int64 {
 }
 
 // scaleType is the element type of the scales: that of the weight where the nodes take it.
-func (g *grid) scaleType() onnx.DataType { return g.weight.Const.Type }
+func (g *grid) scaleType() onnx.DataType { return scaleType(g.weight, g.how, g.format.Target) }
 
-// stored is a scale as the file holds it, positive.
-func (g *grid) stored(s float64) float32 {
+// stored is a scale as the file holds it.
+func (g *grid) stored(s float64) float32 { return storedScale(g.scaleType(), s) }
+
+// storedScale is a scale as a file holds it in an element type, positive and normal.
+func storedScale(t onnx.DataType, s float64) float32 {
 	const leastNormal16 = 6.103515625e-05
-	v := narrowed(g.scaleType(), float32(s))
+	v := narrowed(t, float32(s))
 	switch {
-	case g.scaleType() == onnx.Float16 && v < leastNormal16:
+	case t == onnx.Float16 && v < leastNormal16:
 		return leastNormal16
 	case !(v >= math.SmallestNonzeroFloat32*(1<<23)):
 		return math.SmallestNonzeroFloat32 * (1 << 23)

@@ -15,7 +15,8 @@ func (g *grid) Store(w *Weight, x []float32, pass string) error {
 	s := newStoring(w, pass)
 	switch g.how {
 	case dequantize:
-		w.Replace(s.dequantize(g, codes))
+		attrs, in := g.parameters(s, codes)
+		s.dequantize(attrs, in...)
 	case lookUp:
 		s.lookUp(s.init("_q", codes), g.channelScale(s))
 	default:
@@ -61,9 +62,15 @@ func (s *storing) init(suffix string, t *onnx.Tensor) *graph.Value {
 	return s.at.Graph().Init(s.name+suffix, t)
 }
 
-// dequantize is DequantizeLinear, per axis or in blocks. Symmetric codes have
-// no zero point: the type of the codes says all there is to know.
-func (s *storing) dequantize(g *grid, codes *onnx.Tensor) *graph.Value {
+// dequantize makes the readers read DequantizeLinear of codes, scale and zero point.
+func (s *storing) dequantize(attrs []*onnx.Attribute, in ...*graph.Value) {
+	v := s.at.OpN("DequantizeLinear", "", s.name+"_dq", 1, attrs, in...).Out(0)
+	s.Replace(s.typed(v, in[1].Elem()))
+}
+
+// parameters are the attributes and inputs of DequantizeLinear, per axis or in
+// blocks. Symmetric codes have no zero point: the type of the codes says all there is to know.
+func (g *grid) parameters(s *storing, codes *onnx.Tensor) ([]*onnx.Attribute, []*graph.Value) {
 	dims, axis := []int64{int64(s.Channels)}, s.Axis()
 	order := newLayout(dims, 0)
 	var attrs []*onnx.Attribute
@@ -78,7 +85,15 @@ func (s *storing) dequantize(g *grid, codes *onnx.Tensor) *graph.Value {
 	if g.zero != nil {
 		in = append(in, s.init("_zero", g.zeros(order)))
 	}
-	return s.at.OpN("DequantizeLinear", "", s.name+"_dq", 1, attrs, in...).Out(0)
+	return attrs, in
+}
+
+// typed is v, of an element type, as the type of the weight.
+func (s *storing) typed(v *graph.Value, from onnx.DataType) *graph.Value {
+	if from == s.Const.Type {
+		return v
+	}
+	return s.cast(v, "_narrow", s.Const.Type)
 }
 
 // zeros are the zero points, with the layout of the scales.
