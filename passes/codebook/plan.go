@@ -2,6 +2,7 @@ package codebook
 
 import (
 	"context"
+	"slices"
 
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/passes"
@@ -46,6 +47,9 @@ func (p *plan) decide() error {
 		}
 	}
 	for _, w := range found {
+		if !p.env.DryRun && f.Integers() && p.target.Weights.Upright && slices.Contains(p.target.Weights.Kept, "Gemm") && w.Upright() {
+			p.env.Plan(w.Node(), "transpose the weight", "[K, N] is what runtimes keep in 8 bits")
+		}
 		p.items = append(p.items, &weights.Item{Weight: w, Format: f})
 	}
 	return nil

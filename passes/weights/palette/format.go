@@ -123,12 +123,19 @@ func (f *Format) integer(w *weights.Weight) bool {
 // opsetAxis is the version from which DequantizeLinear has a scale for each channel.
 const opsetAxis = 13
 
+// Integers says whether weights that the target keeps in 8 bits get entries of int8.
+func (f *Format) Integers() bool {
+	auto := f.Entries == Auto || f.Entries == ""
+	return !f.Pairs && !f.Unique && f.Scale && f.Shared == nil && f.Group == 0 && f.Target != nil && f.Target.Weights.Lookup &&
+		(f.Entries == Int8 || auto && f.K <= 16)
+}
+
 // entries settles Auto for a weight.
 func (f *Format) entries(w *weights.Weight) Entries {
 	if f.Entries != Auto && f.Entries != "" {
 		return f.Entries
 	}
-	if f.K <= 16 && f.Scale && f.Shared == nil && f.Group == 0 && f.integer(w) {
+	if f.Integers() && f.integer(w) {
 		return Int8
 	}
 	return Float16
