@@ -25,7 +25,7 @@ func indices(r *rapid.T, a *axes.Analysis) map[string][]int {
 		s := p.Sources[0]
 		n := rapid.IntRange(0, len(p.Classes)-1).Draw(r, "of "+p.Name)
 		gone := map[int]bool{}
-		for _, k := range rapid.Permutation(p.Classes).Draw(r, "classes of " + p.Name)[:n] {
+		for _, k := range rapid.Permutation(p.Classes).Draw(r, "classes of "+p.Name)[:n] {
 			gone[k] = true
 		}
 		for i, k := range a.ClassesOf(s.Weight) {
