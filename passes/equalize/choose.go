@@ -2,6 +2,7 @@ package equalize
 
 import (
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -11,7 +12,8 @@ const (
 	// root mean square: extremes alone leave too coarse a step to heavy-tailed channels.
 	peak = 0.2
 	// smallest is the least size of a channel against the largest: a channel that the samples hardly exercise keeps codes for more than they show.
-	smallest = 0.03
+	// Channels of SiLU that are never positive, a hundredth of the largest, count as much as others (YOLOX-nano: 17.4 dB with 0.03, 19.8 with 0.003).
+	smallest = 0.003
 	foldGain = 0.5 // dB that folding must gain before layers that keep channels apart
 	// A Mul costs time. It must gain nodeGain dB on a tensor of which 8 bits leave less than nodeSNR dB at the readers, and whose largest channel
 	// is uneven times the median one. Of 22 tensors of YOLOX-nano the five that this takes bring all of the gain.
@@ -38,7 +40,8 @@ func (e *equalizer) decide() {
 	}
 }
 
-// choose tries factors size^alpha and keeps those of the least noise.
+// choose tries factors size^alpha, with the magnitudes of the channels as sizes and
+// the steps that suit each of them, and keeps those of the least noise.
 func (c *class) choose(models []*model) {
 	noise := func(r []float64) float64 {
 		var sum float64
@@ -47,13 +50,18 @@ func (c *class) choose(models []*model) {
 		}
 		return sum
 	}
-	size := sizes(models, c.channels)
-	c.before = noise(power(size, 0))
+	shapes := [][]float64{sizes(models, c.channels, (*model).magnitudes)}
+	if c.apart() {
+		shapes = append(shapes, sizes(models, c.channels, (*model).spans))
+	}
+	c.before = noise(power(shapes[0], 0))
 	c.after = c.before
-	for _, alpha := range alphas {
-		r := power(size, alpha)
-		if n := noise(r); n < c.after {
-			c.factors, c.after, c.alpha = r, n, alpha
+	for _, size := range shapes {
+		for _, alpha := range alphas {
+			r := power(size, alpha)
+			if n := noise(r); n < c.after {
+				c.factors, c.after, c.alpha = r, n, alpha
+			}
 		}
 	}
 }
@@ -105,21 +113,27 @@ func (c *class) apart() bool {
 	return false
 }
 
-// sizes is the magnitude of each channel against the largest one, the geometric mean over the sites.
-func sizes(models []*model, channels int) []float64 {
+// sizes is the size of each channel against the largest one, the geometric mean over the sites.
+func sizes(models []*model, channels int, of func(*model) []float64) []float64 {
 	out := make([]float64, channels)
 	for _, m := range models {
-		mine, most := make([]float64, channels), math.SmallestNonzeroFloat32
-		for c := range mine {
-			mine[c] = math.Sqrt(m.average[c]) + peak*m.extreme(c)
-			most = max(most, mine[c])
-		}
+		mine := of(m)
+		most := max(slices.Max(mine), math.SmallestNonzeroFloat32)
 		for c, s := range mine {
 			out[c] += math.Log(max(s/most, smallest))
 		}
 	}
 	for c := range out {
 		out[c] = math.Exp(out[c] / float64(len(models)))
+	}
+	return out
+}
+
+// magnitudes of the channels.
+func (m *model) magnitudes() []float64 {
+	out := make([]float64, m.stats.channels)
+	for c := range out {
+		out[c] = math.Sqrt(m.average[c]) + peak*m.extreme(c)
 	}
 	return out
 }

@@ -43,6 +43,7 @@ type model struct {
 	pos, neg []moments
 	loads    []load
 	average  []float64 // mean square of each channel
+	spread   []float64 // variance of each channel
 }
 
 // load is one reader: what an error in each input channel does to its output,
@@ -67,21 +68,27 @@ func (c coding) step(r rng) float64 {
 
 // newModel prepares the sums for a site.
 func newModel(s *site, q target.Quantization) *model {
-	st := s.stats
-	m := &model{coding: s.codingOf(q), stats: st, pos: make([]moments, st.channels), neg: make([]moments, st.channels)}
-	average := make([]float64, st.channels)
-	for c := range st.channels {
-		m.pos[c].fill(st.pos[c*bars:(c+1)*bars], st.hi[c])
-		m.neg[c].fill(st.neg[c*bars:(c+1)*bars], -st.lo[c])
-		n := m.pos[c].count[0] + m.neg[c].count[0] + float64(st.zeros[c])
-		m.pos[c].total = max(n, 1)
-		average[c] = (m.pos[c].square[0] + m.neg[c].square[0]) / m.pos[c].total
-	}
-	m.average = average
+	m := measured(s.stats, s.codingOf(q))
 	for _, r := range s.readers {
-		if l, ok := newLoad(r, average); ok {
+		if l, ok := newLoad(r, m.average); ok {
 			m.loads = append(m.loads, l)
 		}
+	}
+	return m
+}
+
+// measured is a model without readers.
+func measured(st *channelStats, k coding) *model {
+	n := st.channels
+	m := &model{coding: k, stats: st, pos: make([]moments, n), neg: make([]moments, n), average: make([]float64, n), spread: make([]float64, n)}
+	for c := range n {
+		m.pos[c].fill(st.pos[c*bars:(c+1)*bars], st.hi[c])
+		m.neg[c].fill(st.neg[c*bars:(c+1)*bars], -st.lo[c])
+		count := max(m.pos[c].count[0]+m.neg[c].count[0]+float64(st.zeros[c]), 1)
+		m.pos[c].total = count
+		m.average[c] = (m.pos[c].square[0] + m.neg[c].square[0]) / count
+		mean := (m.pos[c].sum[0] - m.neg[c].sum[0]) / count
+		m.spread[c] = max(m.average[c]-mean*mean, 0)
 	}
 	return m
 }
@@ -228,17 +235,18 @@ func (l *load) weightNoise(r []float64) float64 {
 	return sum
 }
 
-// separate is the mean over channels of noise to signal: readers that keep
-// channels apart, as a depthwise convolution does, may scale each of them back
-// up, so all count alike but for those that are nearly dead.
+// separate is the mean over channels of noise to what varies of the signal:
+// readers that keep channels apart, as a depthwise convolution does, may scale each of
+// them back up, so all count alike but for those that are nearly dead. A mean carries
+// nothing, and tells nothing about the channel.
 func (m *model) separate(e []float64) float64 {
 	var sum float64
-	most := slices.Max(m.average)
+	most := slices.Max(m.spread)
 	for c := range e {
-		sum += e[c] / (m.average[c] + nearlyDead*most)
+		sum += e[c] / (m.spread[c] + nearlyDead*most)
 	}
 	return sum / float64(len(e))
 }
 
-// nearlyDead is the energy, against that of the strongest channel, below which a channel counts less.
+// nearlyDead is the energy, against that of the strongest channel, that varies, below which a channel counts less.
 const nearlyDead = 1e-4

@@ -95,13 +95,7 @@ func TestChoose(t *testing.T) {
 			}
 		}
 		s := observed(t, 8, x)
-		m := &model{coding: asymmetric, stats: s, pos: make([]moments, 8), neg: make([]moments, 8), average: make([]float64, 8)}
-		for c := range 8 {
-			m.pos[c].fill(s.pos[c*bars:(c+1)*bars], s.hi[c])
-			m.neg[c].fill(s.neg[c*bars:(c+1)*bars], -s.lo[c])
-			m.pos[c].total = 256
-			m.average[c] = (m.pos[c].square[0] + m.neg[c].square[0]) / 256
-		}
+		m := measured(s, asymmetric)
 		m.loads = []load{{inputs: inputs{channels: 8, outputs: 8, groups: 8}, gain: make([]float64, 8), signal: 1}}
 		c := &class{channels: 8}
 		c.choose([]*model{m})
@@ -112,5 +106,23 @@ func TestChoose(t *testing.T) {
 	}
 	if g := loud(1); g > 0.5 {
 		t.Errorf("equal channels: gain %.1f dB", g)
+	}
+}
+
+// Of channels that are alike but for their size each gets as much of the codes
+// as the others, also where they lie on different sides of zero.
+func TestSpans(t *testing.T) {
+	size := []float64{1, 0.1, 0.01, 5}
+	x := make([]float32, 4*256)
+	for i := range x {
+		x[i] = float32(size[i/256] * (math.Sin(float64(i%256)*0.7) + 0.8))
+	}
+	for _, k := range []coding{asymmetric, symmetric} {
+		got := measured(observed(t, 4, x), k).spans()
+		for c, s := range size {
+			if r := got[c] / (s / 5); r < 0.8 || r > 1.25 {
+				t.Errorf("coding %d, channel %d: %g instead of about %g", k, c, got[c], s/5)
+			}
+		}
 	}
 }
