@@ -56,8 +56,10 @@ func (f *Frontier) Held(i int) map[string]Array { return f.held[i] }
 // Step is a loaded piece of the model.
 type Step struct {
 	f       *Frontier
-	session Session
-	first   int // outputs for the caller
+	session Session        // nil when everything is held already
+	want    []*graph.Value // for the caller; nil: the first outputs are
+	at      []int          // output of each wanted value, -1 for what is held already
+	first   int            // outputs for the caller
 	advance bool
 	next    []*graph.Value // live behind the step, if it advances
 	where   []int          // output of each value of next, -1 for what is held already
@@ -83,6 +85,10 @@ func (f *Frontier) Open(ctx context.Context, want []*graph.Value, o StepOptions)
 		s.next = f.cut.pass(want)
 		all = append(all, s.next...)
 	}
+	if o.Edit == nil && s.nothingNew(all) {
+		s.want, s.at, s.where = want, fill(len(want), -1), fill(len(s.next), -1)
+		return s, nil
+	}
 	piece := f.model.Extract(f.live, all)
 	outputs, err := s.outputs(piece, want, o)
 	if err != nil {
@@ -102,14 +108,29 @@ func (f *Frontier) Open(ctx context.Context, want []*graph.Value, o StepOptions)
 	return s, s.open(ctx, piece, outputs)
 }
 
-// outputs are the values of the piece that Run hands out.
+// nothingNew says whether all values are held.
+func (s *Step) nothingNew(all []*graph.Value) bool {
+	return !slices.ContainsFunc(all, func(v *graph.Value) bool { return !slices.Contains(s.f.live, v) })
+}
+
+func fill(n, v int) []int { return slices.Repeat([]int{v}, n) }
+
+// outputs are the values of the piece that Run hands out, but for those that are held.
 func (s *Step) outputs(piece *graph.Model, want []*graph.Value, o StepOptions) ([]*graph.Value, error) {
 	if o.Edit != nil {
 		return o.Edit(piece)
 	}
 	var out []*graph.Value
-	for _, v := range want {
-		out = append(out, piece.Main.Value(v.Name()))
+	s.want = want
+	for i, v := range want {
+		switch k := slices.Index(want[:i], v); {
+		case slices.Contains(s.f.live, v):
+			s.at = append(s.at, -1)
+		case k >= 0:
+			s.at = append(s.at, s.at[k])
+		default:
+			s.at, out = append(s.at, len(out)), append(out, piece.Main.Value(v.Name()))
+		}
 	}
 	return out, nil
 }
@@ -142,6 +163,9 @@ func withOutputs(piece *graph.Model, outputs []*graph.Value) *graph.Model {
 // Run computes sample i, counted from 0, with arrays for the inputs that Edit
 // added. The arrays that use gets are valid until it returns.
 func (s *Step) Run(ctx context.Context, i int, extra map[string]Array, use func([]Array) error) error {
+	if s.session == nil {
+		return s.finish(i, nil, use)
+	}
 	in := map[string]Array{}
 	for _, p := range s.session.Inputs() {
 		a, ok := extra[p.Name]
@@ -152,13 +176,27 @@ func (s *Step) Run(ctx context.Context, i int, extra map[string]Array, use func(
 		}
 		in[p.Name] = a
 	}
-	return s.session.Run(ctx, in, func(out []Array) error {
-		if err := use(out[:s.first]); err != nil {
-			return err
+	return s.session.Run(ctx, in, func(out []Array) error { return s.finish(i, out, use) })
+}
+
+// finish hands the results to the caller and holds what is needed behind the step.
+func (s *Step) finish(i int, out []Array, use func([]Array) error) error {
+	given := out[:s.first]
+	if s.want != nil {
+		given = make([]Array, len(s.want))
+		for k, v := range s.want {
+			if s.at[k] < 0 {
+				given[k] = s.f.held[i][v.Name()]
+			} else {
+				given[k] = out[s.at[k]]
+			}
 		}
-		s.hold(i, out)
-		return nil
-	})
+	}
+	if err := use(given); err != nil {
+		return err
+	}
+	s.hold(i, out)
+	return nil
 }
 
 // hold replaces what is held of sample i by what is live behind the step.
@@ -191,6 +229,9 @@ func (s *Step) Close() error {
 	if s.advance {
 		s.f.live = s.next
 	}
+	if s.session == nil {
+		return nil
+	}
 	return s.session.Close()
 }
 
@@ -215,6 +256,15 @@ func HeldBytes(m *graph.Model, steps [][]*graph.Value, size func(*graph.Value) i
 
 // Refill stands at the same cut with other samples, which are run up to there.
 func (f *Frontier) Refill(ctx context.Context, samples *Set) error {
+	if f.held = nil; f.spare != nil {
+		f.spare = newSpare()
+	}
+	return f.Extend(ctx, samples)
+}
+
+// Extend stands at the same cut with more samples: those given are run up to
+// there and join those that are held.
+func (f *Frontier) Extend(ctx context.Context, samples *Set) error {
 	whole := &Frontier{runner: f.runner, threads: f.threads, model: f.model, cut: newCut(f.model.Main, f.live)}
 	whole.live = whole.cut.frontier()
 	step, err := whole.Open(ctx, f.live, StepOptions{})
@@ -224,9 +274,6 @@ func (f *Frontier) Refill(ctx context.Context, samples *Set) error {
 	defer step.Close()
 	whole.held = make([]map[string]Array, samples.Len())
 	fresh := make([]map[string]Array, samples.Len())
-	if f.held = nil; f.spare != nil {
-		f.spare = newSpare()
-	}
 	err = InTurn(samples.Len(), f.threads, func(i int, _ func(func() error) error) error {
 		s, err := samples.Read(ctx, i)
 		if err != nil {
@@ -242,6 +289,6 @@ func (f *Frontier) Refill(ctx context.Context, samples *Set) error {
 			return nil
 		})
 	})
-	f.held = fresh
+	f.held = append(f.held, fresh...)
 	return err
 }

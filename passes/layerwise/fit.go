@@ -16,8 +16,12 @@ type Fit struct {
 // Tools are what the arithmetic runs on.
 type Tools struct {
 	Multiply Multiply // nil: in Go
+	Batch    Batch    // nil: in Go
 	Threads  int
 }
+
+// Batch is n products of matrices at a time, as calib.Product.Batch.
+type Batch func(a, b []float32, n, rows, inner, cols int, turned bool, use func(c []float32)) error
 
 // small is the number of multiplications from which Multiply is worth its call.
 const small = 1 << 16

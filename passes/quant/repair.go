@@ -22,23 +22,27 @@ type effort struct {
 
 // efforts by the names of the option; fast has no walk through the layers.
 var efforts = map[string]effort{
-	EffortDefault: {samples: 40, memory: 64 << 20, rows: 12, columns: 2304, ridges: []float64{0.1, 1}},
+	EffortDefault: {samples: 40, memory: 64 << 20, rows: 6, columns: 2304, ridges: []float64{0.1, 1}},
 	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, columns: 4608, ridges: []float64{0.1, 1}},
 }
 
-// repair walks through the layers of the quantized model in order. Each layer
-// sees what the layers before it, already repaired, make of the samples, and
-// is rebuilt towards what the original computes there: its weights by least
-// squares and rounding with error feedback, its bias by the difference of the
-// means. What wins on samples that were not used for it is taken.
+// repair walks through the layers of the quantized model in waves of layers
+// that do not depend on each other. Each layer sees what the layers before it,
+// already repaired, make of the samples, and is rebuilt towards what the
+// original computes there: its weights by least squares and rounding with
+// error feedback, its bias by the difference of the means. What wins on
+// samples that were not used for it is taken.
 type repair struct {
 	*planner
 	effort  effort
 	layers  []*rebuilt
+	waves   [][]*rebuilt
 	product *calib.Product
 	teacher *calib.Frontier
 	student *calib.Frontier
-	held    []int64 // by layer: bytes of one sample behind it, in both models
+	order   []int   // of the samples: those from the front are spread evenly, however many
+	held    []int64 // by wave: bytes of one sample behind it, in both models
+	targets map[*rebuilt][]*layerwise.Target
 }
 
 // rebuilt is one layer of the walk.
@@ -58,7 +62,7 @@ type rebuilt struct {
 }
 
 func (p *planner) repair(ctx context.Context, original *graph.Model) error {
-	r := &repair{planner: p, effort: efforts[p.opt.Effort]}
+	r := &repair{planner: p, effort: efforts[p.opt.Effort], targets: map[*rebuilt][]*layerwise.Target{}}
 	r.find(original)
 	if len(r.layers) == 0 {
 		return nil
@@ -71,19 +75,37 @@ func (p *planner) repair(ctx context.Context, original *graph.Model) error {
 	if err := r.start(ctx, original); err != nil {
 		return err
 	}
-	for i, l := range r.layers {
-		if err := r.refill(ctx, i); err != nil {
+	for i, done := 0, 0; i < len(r.waves); i++ {
+		if err := r.wave(ctx, i); err != nil {
 			return err
 		}
-		if err := r.rebuild(ctx, l); err != nil {
-			return err
-		}
-		p.env.Advance("repair", i+1, len(r.layers))
+		done += len(r.waves[i])
+		p.env.Advance("repair", done, len(r.layers))
 	}
 	p.walked, p.walkedOn = r.layers, r.teacher.Len()
 	r.teacher, r.student = nil, nil
 	debug.FreeOSMemory() // what was held is as much as all else needs
 	return r.guardRepaired()
+}
+
+// wave rebuilds the layers of one wave.
+func (r *repair) wave(ctx context.Context, i int) error {
+	if err := r.extend(ctx, i); err != nil {
+		return err
+	}
+	if err := r.aim(ctx, i); err != nil {
+		return err
+	}
+	inputs, err := r.look(ctx, r.waves[i])
+	if err != nil {
+		return err
+	}
+	for _, l := range r.waves[i] {
+		if err := r.rebuild(ctx, l, inputs[read(l)]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // find lists the layers to walk through, in graph order. Weights that several
@@ -147,75 +169,10 @@ func (l *layer) adds(n int) (b []float32, known bool) {
 	return out, true
 }
 
-// start stands before the first layer with as many samples as the memory allows.
-func (r *repair) start(ctx context.Context, original *graph.Model) error {
-	var ys, xs []*graph.Value
-	for _, l := range r.layers {
-		ys, xs = append(ys, l.y), append(xs, l.node.In(0))
-	}
-	r.held = calib.HeldBytes(original, single(ys), r.bytes)
-	for i, n := range calib.HeldBytes(r.model, single(xs), r.bytes) {
-		r.held[i] += n
-	}
-	c := &calib.Calibration{Runner: r.env.Calib.Runner, Samples: r.samples(0), Threads: r.env.Calib.Threads}
-	var err error
-	if r.teacher, err = calib.NewFrontier(ctx, c, original, ys); err != nil {
-		return err
-	}
-	if r.student, err = calib.NewFrontier(ctx, c, r.model, xs); err != nil {
-		return err
-	}
-	r.teacher.Recycle()
-	r.student.Recycle()
-	return nil
-}
-
-// fewest is the number of samples below which no memory limit goes.
-const fewest = 8
-
-// cheap is the number of multiply-accumulates that take so little time that
-// small models can use more samples than the effort has.
-const cheap = 4e9
-
-// samples are those that can be held from layer i on.
-func (r *repair) samples(i int) *calib.Set {
-	most := max(1, slices.Max(r.held[i:]))
-	n := max(int64(r.effort.samples), cheap/max(1, r.cost.MACs))
-	return r.env.Calib.Samples.Spread(int(max(fewest, min(n, r.effort.memory/most))))
-}
-
-// refill starts again in front of layer i with more samples when what has to
-// be held from there on is so much smaller that there is room for them.
-func (r *repair) refill(ctx context.Context, i int) error {
-	more := r.samples(i)
-	if i == 0 || more.Len() < 2*r.teacher.Len() {
-		return nil
-	}
-	if err := r.teacher.Refill(ctx, more); err != nil {
-		return err
-	}
-	return r.student.Refill(ctx, more)
-}
-
-func single(values []*graph.Value) [][]*graph.Value {
-	var out [][]*graph.Value
-	for _, v := range values {
-		out = append(out, []*graph.Value{v})
-	}
-	return out
-}
-
-// bytes is the memory that a value takes, by the sizes of the first sample.
-func (r *repair) bytes(v *graph.Value) int64 {
-	if d := v.Def(); d != nil && d.Is("QuantizeLinear") {
-		return r.bytes(d.In(0)) / 4
-	}
-	return elements(r.dims(v)) * int64(max(v.Elem().Bits(), 8)) / 8
-}
-
 // rebuild measures one layer and stores what is best for it.
-func (r *repair) rebuild(ctx context.Context, l *rebuilt) error {
-	m, err := r.measure(ctx, l)
+func (r *repair) rebuild(ctx context.Context, l *rebuilt, inputs []*layerwise.Input) error {
+	m, err := r.measure(ctx, l, inputs)
+	delete(r.targets, l)
 	if err != nil || m == nil {
 		return err
 	}

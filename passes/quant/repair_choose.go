@@ -37,7 +37,7 @@ const (
 func (r *repair) choose(ctx context.Context, l *rebuilt, m *measured) (*candidate, error) {
 	best, err := r.make(l, m, recipe{name: recipeNearest})
 	l.how = recipeNearest
-	if err != nil || m.check.XX == nil || m.check.N == 0 || m.fit.N == 0 {
+	if err != nil || m.check == nil {
 		return best, err
 	}
 	tools := r.tools(ctx)
@@ -65,9 +65,15 @@ func (r *repair) choose(ctx context.Context, l *rebuilt, m *measured) (*candidat
 }
 
 func (r *repair) tools(ctx context.Context) layerwise.Tools {
-	return layerwise.Tools{Threads: r.threads(), Multiply: func(a, b []float32, rows, inner, cols int) ([]float32, error) {
-		return r.product.Of(ctx, a, b, rows, inner, cols)
-	}}
+	return layerwise.Tools{
+		Threads: r.threads(),
+		Multiply: func(a, b []float32, rows, inner, cols int) ([]float32, error) {
+			return r.product.Of(ctx, a, b, rows, inner, cols)
+		},
+		Batch: func(a, b []float32, n, rows, inner, cols int, turned bool, use func(c []float32)) error {
+			return r.product.Batch(ctx, a, b, n, rows, inner, cols, turned, use)
+		},
+	}
 }
 
 // recipes are what can be made with a fit.
@@ -112,7 +118,10 @@ func (r *repair) make(l *rebuilt, m *measured, how recipe) (*candidate, error) {
 	}
 	c.shift = make([]float64, l.matrix.Channels())
 	if l.biased && r.opt.Bias != BiasNone {
-		c.shift = m.scatter.Shift(c.delta)
+		var err error
+		if c.shift, err = m.scatter.Correct(c.delta); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }
