@@ -110,15 +110,6 @@ func (f *factor) turned(rows, lo, hi int) []float32 {
 	return out
 }
 
-// columns copies the columns [lo, hi) of rows of n elements.
-func columns(w []float32, n, lo, hi int) []float32 {
-	out := make([]float32, 0, len(w)/n*(hi-lo))
-	for from := 0; from < len(w); from += n {
-		out = append(out, w[from+lo:from+hi]...)
-	}
-	return out
-}
-
 // accumulate adds sign times the rows of d, cols elements each, to the columns from lo of rows of n elements.
 func accumulate(w, d []float32, n, lo, cols int, sign float32) {
 	for k := 0; k*n < len(w); k++ {
@@ -126,63 +117,6 @@ func accumulate(w, d []float32, n, lo, cols int, sign float32) {
 		for j, v := range d[k*cols : (k+1)*cols] {
 			to[j] += sign * v
 		}
-	}
-}
-
-// solve replaces every row b of w, n elements each, by x with x H = b.
-func (f *factor) solve(w []float32, multiply Multiply, each func(n int, fn func(i int))) error {
-	n, rows := f.n, len(w)/f.n
-	y := f.permuted(w)
-	for lo := 0; lo < n; lo += block { // y R = b
-		hi := min(lo+block, n)
-		each(rows, func(k int) { f.forward(y[k*n:(k+1)*n], lo, hi) })
-		if hi == n {
-			break
-		}
-		right := make([]float32, 0, (hi-lo)*(n-hi))
-		for i := lo; i < hi; i++ {
-			right = append(right, f.r[i*n+hi:(i+1)*n]...)
-		}
-		d, err := multiply(columns(y, n, lo, hi), right, rows, hi-lo, n-hi)
-		if err != nil {
-			return err
-		}
-		accumulate(y, d, n, hi, n-hi, -1)
-	}
-	for hi := n; hi > 0; { // x R^T = y
-		lo := (hi - 1) / block * block
-		each(rows, func(k int) { f.backward(y[k*n:(k+1)*n], lo, hi) })
-		if lo > 0 {
-			d, err := multiply(columns(y, n, lo, hi), f.turned(lo, lo, hi), rows, hi-lo, lo)
-			if err != nil {
-				return err
-			}
-			accumulate(y, d, n, 0, lo, -1)
-		}
-		hi = lo
-	}
-	f.restore(w, y)
-	return nil
-}
-
-func (f *factor) forward(y []float32, lo, hi int) {
-	for i := lo; i < hi; i++ {
-		y[i] /= f.r[i*f.n+i]
-		row := f.r[i*f.n : (i+1)*f.n]
-		for j := i + 1; j < hi; j++ {
-			y[j] -= y[i] * row[j]
-		}
-	}
-}
-
-func (f *factor) backward(y []float32, lo, hi int) {
-	for i := hi - 1; i >= lo; i-- {
-		row := f.r[i*f.n : (i+1)*f.n]
-		s := y[i]
-		for j := i + 1; j < hi; j++ {
-			s -= row[j] * y[j]
-		}
-		y[i] = s / row[i]
 	}
 }
 

@@ -18,6 +18,38 @@ type Tools struct {
 	Multiply Multiply // nil: in Go
 	Batch    Batch    // nil: in Go
 	Threads  int
+	Scratch  *Scratch // memory for matrices, from one use to the next; may be nil
+}
+
+// Scratch keeps the memory of large matrices for the next ones.
+type Scratch struct {
+	mu   sync.Mutex
+	free [][]float32
+}
+
+// take is a slice of n elements of any content.
+func (s *Scratch) take(n int) []float32 {
+	if s == nil {
+		return make([]float32, n)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := len(s.free) - 1; k >= 0 {
+		b := s.free[k]
+		if s.free = s.free[:k]; cap(b) >= n {
+			return b[:n]
+		}
+	}
+	return make([]float32, n, max(n, mostFloats/2))
+}
+
+func (s *Scratch) give(b []float32) {
+	if s == nil || cap(b) < mostFloats/2 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, b)
 }
 
 // Batch is n products of matrices at a time, as calib.Product.Batch.
@@ -120,12 +152,18 @@ func (f *Fit) Refit() ([]float32, error) {
 }
 
 // Round replaces weights [Groups, Rows, Cols] by values of a grid, which may
-// depend on the output channel, with error feedback: see factor.round.
+// depend on the output channel, with error feedback: see factor.round. The units of the damping do not count.
 func (f *Fit) Round(w []float32, grid func(channel int, v float32) float32) error {
-	return f.RoundUnits(w, func(channel, _ int, v, _ []float32) {
-		for i := range v {
-			v[i] = grid(channel, v[i])
+	l := f.Moments.Layer
+	return f.groups(w, func(g int, rows []float32, each func(int, func(int))) error {
+		own := func(row int, v float32) float32 { return grid(g*l.Rows+row, v) }
+		if f.factors[g] == nil {
+			for i, v := range rows {
+				rows[i] = own(i/l.Cols, v)
+			}
+			return nil
 		}
+		return f.factors[g].roundOne(rows, own, f.product(), each)
 	})
 }
 

@@ -51,10 +51,7 @@ func (l *Layer) Bytes(positions int64) int64 { return 4 * positions * int64(l.Ch
 func (t *Target) planes(x []float32, channels int) {
 	plane := int(product(t.shape[2:]))
 	for from, c := 0, 0; from < len(x); from, c = from+plane, (c+1)%channels {
-		m := observe.Scan(x[from : from+plane])
-		if t.sum[c] += m.Sum; m.Finite() != int64(plane) {
-			t.sum[c] = math.NaN()
-		}
+		t.sum[c] += total(observe.Scan(x[from : from+plane]))
 	}
 	for c := range channels {
 		to := t.y[c*len(t.at):]
@@ -62,6 +59,14 @@ func (t *Target) planes(x []float32, channels int) {
 			to[j] = x[(int(p)/plane*channels+c)*plane+int(p)%plane]
 		}
 	}
+}
+
+// total is a sum; NaN when not all elements are finite.
+func total(m observe.Moments) float64 {
+	if m.Finite() != m.Count {
+		return math.NaN()
+	}
+	return m.Sum
 }
 
 // rows reads [..., channels].

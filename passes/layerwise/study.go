@@ -100,7 +100,8 @@ const rows = 128
 // together adds sights of a layer of one group.
 func (s *Study) together(m *Moments, sights []*Sight, positions int) error {
 	l := s.Layer
-	x := make([]float32, (l.Cols+1)*positions) // windows, and a row of ones for their sums
+	x := s.Tools.Scratch.take((l.Cols + 1) * positions) // windows, and a row of ones for their sums
+	defer s.Tools.Scratch.give(x)
 	from := starts(sights)
 	s.Tools.each(len(sights), func(i int) {
 		sights[i].gather(0, sights[i].view.channels, x, from[i], positions)
@@ -138,7 +139,8 @@ func (s *Study) squares(m *Moments, x []float32, lo, positions int) error {
 func (s *Study) distances(m *Moments, sights []*Sight, x []float32, lo, positions int) error {
 	l := s.Layer
 	hi := min(lo+rows, l.Rows)
-	d := make([]float32, (hi-lo)*positions)
+	d := s.Tools.Scratch.take((hi - lo) * positions)
+	defer s.Tools.Scratch.give(d)
 	err := s.Tools.batch(s.Base[lo*l.Cols:hi*l.Cols], x[:l.Cols*positions], 1, hi-lo, l.Cols, positions, false, func(c []float32) {
 		for r := lo; r < hi; r++ {
 			to, computed := d[(r-lo)*positions:(r-lo+1)*positions], c[(r-lo)*positions:]
@@ -201,7 +203,8 @@ func (s *Study) apart(m *Moments, sights []*Sight, positions int) error {
 func (s *Study) some(m *Moments, sights []*Sight, lo, hi, positions int) error {
 	l := s.Layer
 	n := l.Cols + l.Rows + 1
-	x := make([]float32, (hi-lo)*n*positions)
+	x := s.Tools.Scratch.take((hi - lo) * n * positions)
+	defer s.Tools.Scratch.give(x)
 	w := make([]float32, (hi-lo)*l.Rows*n)
 	channels := l.Cols / l.taps()
 	from := starts(sights)
@@ -210,6 +213,7 @@ func (s *Study) some(m *Moments, sights []*Sight, lo, hi, positions int) error {
 		for i, v := range sights {
 			v.gather(g*channels, (g+1)*channels, part, from[i], positions)
 		}
+		clear(part[l.Cols*positions : (n-1)*positions])
 		for j := range positions {
 			part[(n-1)*positions+j] = 1
 		}

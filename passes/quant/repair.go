@@ -43,6 +43,7 @@ type repair struct {
 	order   []int   // of the samples: those from the front are spread evenly, however many
 	held    []int64 // by wave: bytes of one sample behind it, in both models
 	targets map[*rebuilt][]*layerwise.Target
+	scratch layerwise.Scratch
 }
 
 // rebuilt is one layer of the walk.

@@ -67,6 +67,7 @@ func (r *repair) choose(ctx context.Context, l *rebuilt, m *measured) (*candidat
 func (r *repair) tools(ctx context.Context) layerwise.Tools {
 	return layerwise.Tools{
 		Threads: r.threads(),
+		Scratch: &r.scratch,
 		Multiply: func(a, b []float32, rows, inner, cols int) ([]float32, error) {
 			return r.product.Of(ctx, a, b, rows, inner, cols)
 		},
