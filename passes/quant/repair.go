@@ -13,17 +13,17 @@ import (
 
 // effort is what repairing layers may cost.
 type effort struct {
-	samples int       // at most
-	memory  int64     // bytes held between layers
-	rows    int       // positions wanted for each column of a layer's matrix
-	columns int       // of the largest matrix whose second moments are taken
-	ridges  []float64 // that are tried; the first one also damps rounding without a refit
+	samples int   // at most
+	memory  int64 // bytes held between layers
+	rows    int   // positions wanted for each column of a layer's matrix
+	fewest  int   // positions wanted, however small the matrix is
+	columns int   // of the largest matrix whose second moments are taken
 }
 
 // efforts by the names of the option; fast has no walk through the layers.
 var efforts = map[string]effort{
-	EffortDefault: {samples: 40, memory: 64 << 20, rows: 6, columns: 2304, ridges: []float64{0.1, 1}},
-	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, columns: 4608, ridges: []float64{0.1, 1}},
+	EffortDefault: {samples: 40, memory: 64 << 20, rows: 8, fewest: 2048, columns: 2304},
+	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, fewest: 4096, columns: 4608},
 }
 
 // repair walks through the layers of the quantized model in waves of layers

@@ -45,10 +45,10 @@ func (r *repair) choose(ctx context.Context, l *rebuilt, m *measured) (*candidat
 		return nil, err
 	}
 	l.after, l.judged = l.before, true
-	for i, ridge := range r.effort.ridges {
-		fit := layerwise.NewFit(m.fit, ridge, l.biased, tools)
-		for _, how := range r.recipes(fit, i == 0) {
-			c, err := r.make(l, m, how)
+	for _, try := range r.attempts(l, m) {
+		fit := layerwise.NewFit(m.fit, try.ridge, l.biased, tools)
+		for _, how := range try.recipes {
+			c, err := r.make(l, m, recipe{how, fit, how == recipeRefit})
 			if err != nil {
 				return nil, err
 			}
@@ -57,11 +57,44 @@ func (r *repair) choose(ctx context.Context, l *rebuilt, m *measured) (*candidat
 				return nil, err
 			}
 			if e < l.after {
-				best, l.after, l.how = c, e, c.name
+				best, l.after, l.how = c, e, how
 			}
 		}
 	}
 	return best, nil
+}
+
+// attempt is one factorisation and what is made with it.
+type attempt struct {
+	ridge   float64
+	recipes []string
+}
+
+// The ridges that are tried; the first one also damps rounding without a refit.
+const (
+	weakRidge   = 0.1
+	strongRidge = 1
+)
+
+// Least squares in large matrices take most of the time and need many positions: with fewer
+// than enoughRows for each column they lose to plain rounding in nearly every layer.
+const (
+	enoughRows = 9
+	largeCols  = 128
+)
+
+// attempts are what is tried for a layer.
+func (r *repair) attempts(l *rebuilt, m *measured) []attempt {
+	first, second := attempt{ridge: weakRidge}, attempt{ridge: strongRidge}
+	if r.opt.Rounding == RoundFeedback {
+		first.recipes = append(first.recipes, recipeFeedback)
+	}
+	cols := l.matrix.Cols
+	if r.opt.Refit && (cols <= largeCols || m.fit.N >= float64(enoughRows*cols)) {
+		first.recipes = append(first.recipes, recipeRefit)
+		second.recipes = append(second.recipes, recipeRefit)
+	}
+	return slices.DeleteFunc([]attempt{first, second}, func(a attempt) bool { return len(a.recipes) == 0 })
 }
 
 func (r *repair) tools(ctx context.Context) layerwise.Tools {
@@ -75,18 +108,6 @@ func (r *repair) tools(ctx context.Context) layerwise.Tools {
 			return r.product.Batch(ctx, a, b, n, rows, inner, cols, turned, use)
 		},
 	}
-}
-
-// recipes are what can be made with a fit.
-func (r *repair) recipes(fit *layerwise.Fit, first bool) []recipe {
-	var out []recipe
-	if r.opt.Rounding == RoundFeedback && first {
-		out = append(out, recipe{recipeFeedback, fit, false})
-	}
-	if r.opt.Refit {
-		out = append(out, recipe{recipeRefit, fit, true})
-	}
-	return out
 }
 
 // make stores the weight by a recipe.

@@ -169,11 +169,8 @@ func (r *repair) extends(i int) bool {
 	return false
 }
 
-// fewRows is the least number of positions to look at, however small the layer's matrix is.
-const fewRows = 1024
-
 // wanted is the number of positions to take a layer's moments from.
-func (r *repair) wanted(l *rebuilt) int { return max(r.effort.rows*l.matrix.Cols, fewRows) }
+func (r *repair) wanted(l *rebuilt) int { return max(r.effort.rows*l.matrix.Cols, r.effort.fewest) }
 
 // rows is the number of positions of all samples.
 func (r *repair) rows(l *rebuilt) int { return int(elements(l.spatial)) * r.teacher.Len() }
