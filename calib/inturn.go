@@ -77,18 +77,25 @@ func (q *queue) take() (int, bool) {
 
 // turn runs fn when all numbers below i had theirs.
 func (q *queue) turn(i int, fn func() error) error {
+	if !q.wait(i) {
+		return errStopped
+	}
+	err := fn() // without the lock: others go on with their work meanwhile
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.now++
+	q.changed.Broadcast()
+	return err
+}
+
+// wait says whether it is the turn of i at last; it never will be when another call failed.
+func (q *queue) wait(i int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for q.now < i && !q.stopped {
 		q.changed.Wait()
 	}
-	if q.stopped {
-		return errStopped
-	}
-	err := fn()
-	q.now++
-	q.changed.Broadcast()
-	return err
+	return !q.stopped
 }
 
 func (q *queue) fail(i int, err error) {

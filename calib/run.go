@@ -90,13 +90,17 @@ func (p *plan) expose(o Observer, values []*graph.Value, public map[*graph.Value
 	return t
 }
 
+// inFlight is how many samples are run at a time. More would take more memory,
+// one would leave cores idle while results are observed.
+const inFlight = 2
+
 // stream runs all samples.
 func (c *Calibration) stream(ctx context.Context, p *plan) error {
 	proto, err := p.model.Export()
 	if err != nil {
 		return err
 	}
-	session, err := c.Runner.Open(ctx, proto, OpenOptions{Optimization: Full, Threads: c.Threads})
+	session, err := c.Runner.Open(ctx, proto, OpenOptions{Optimization: Full, Threads: max(1, c.threads()/inFlight)})
 	if err != nil {
 		return err
 	}
@@ -105,42 +109,40 @@ func (c *Calibration) stream(ctx context.Context, p *plan) error {
 	for i, port := range session.Outputs() {
 		index[port.Name] = i
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	samples := ahead(ctx, c.Samples)
-	for i := range c.Samples.Len() {
-		sample, err := take(ctx, samples)
+	return InTurn(c.Samples.Len(), min(c.threads(), inFlight), func(i int, ordered func(func() error) error) error {
+		sample, err := c.Samples.Read(ctx, i)
 		if err != nil {
 			return err
 		}
-		if err := c.one(ctx, session, index, p.taps, i, sample); err != nil {
-			return err
-		}
-		if c.Progress != nil {
-			c.Progress(i+1, c.Samples.Len())
-		}
-	}
-	return nil
+		return c.one(ctx, session, index, p.taps, i, sample, ordered)
+	})
 }
 
-// one runs sample i.
-func (c *Calibration) one(ctx context.Context, s Session, index map[string]int, taps []tap, i int, sample Sample) error {
+// one runs sample i; observers see it in its turn.
+func (c *Calibration) one(ctx context.Context, s Session, index map[string]int, taps []tap, i int, sample Sample, ordered func(func() error) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := s.Run(ctx, sample.Inputs, func(out []Array) error {
-		return c.feed(taps, i, func(name string) (Array, bool) {
+	observe := func(out []Array) error {
+		err := c.feed(taps, i, func(name string) (Array, bool) {
 			if k, ok := index[name]; ok && k < len(out) {
 				return out[k], true
 			}
 			a, ok := sample.Inputs[name]
 			return a, ok
 		})
+		if err == nil && c.Progress != nil {
+			c.Progress(i+1, c.Samples.Len())
+		}
+		return err
+	}
+	err := s.Run(ctx, sample.Inputs, func(out []Array) error {
+		return ordered(func() error { return observe(out) })
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errStopped) {
 		return fmt.Errorf("sample %s: %w", sample.Name, err)
 	}
-	return nil
+	return err
 }
 
 // feed gives every observer its arrays. Observers are independent of each

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/onnxpass/onnxpass/calib"
+	"github.com/onnxpass/onnxpass/calib/observe"
 	"github.com/onnxpass/onnxpass/graph"
 )
 
@@ -16,7 +17,7 @@ const (
 )
 
 // mostPositions is how many elements of a channel are counted in one sample; extremes are over all.
-const mostPositions = 512
+const mostPositions = 256
 
 // channelStats is an observer of one activation: for each channel the
 // extremes, and a histogram of magnitudes for either sign.
@@ -89,16 +90,26 @@ func (s *channelStats) extremes(x []float32, inner int) {
 		if c == s.channels {
 			c = 0
 		}
-		lo, hi := float32(0), float32(0)
-		for _, f := range x[from : from+inner] {
-			lo, hi = min(lo, f), max(hi, f)
-		}
-		if !(hi-lo <= math.MaxFloat32) {
+		lo, hi, finite := ends(x[from : from+inner])
+		if !finite {
 			s.broken = true
 			return
 		}
-		s.lo[c], s.hi[c] = min(s.lo[c], float64(lo)), max(s.hi[c], float64(hi))
+		s.lo[c], s.hi[c] = min(s.lo[c], lo), max(s.hi[c], hi)
 	}
+}
+
+// ends are the least and the largest element of x, or 0.
+func ends(x []float32) (lo, hi float64, finite bool) {
+	if len(x) >= 32 {
+		m := observe.Scan(x)
+		return min(float64(m.Min), 0), max(float64(m.Max), 0), m.Finite() == m.Count
+	}
+	a, b := float32(0), float32(0)
+	for _, f := range x {
+		a, b = min(a, f), max(b, f)
+	}
+	return float64(a), float64(b), b-a <= math.MaxFloat32
 }
 
 // count adds every k-th position of each channel to its histogram.
@@ -106,20 +117,22 @@ func (s *channelStats) count(x []float32, inner int) {
 	outer := len(x) / inner / s.channels
 	step := max(1, outer*inner/mostPositions)
 	for c := range s.channels {
-		for p := c % step; p < outer*inner; p += step {
-			s.add(c, x[(p/inner*s.channels+c)*inner+p%inner])
+		pos, neg := s.pos[c*bars:(c+1)*bars], s.neg[c*bars:(c+1)*bars]
+		p := c % step
+		for o := range outer {
+			row := x[(o*s.channels+c)*inner : (o*s.channels+c+1)*inner]
+			for ; p < inner; p += step {
+				switch f := row[p]; {
+				case f > 0:
+					pos[bar(f)]++
+				case f < 0:
+					neg[bar(-f)]++
+				default:
+					s.zeros[c]++
+				}
+			}
+			p -= inner
 		}
-	}
-}
-
-func (s *channelStats) add(c int, f float32) {
-	switch {
-	case f > 0:
-		s.pos[c*bars+bar(f)]++
-	case f < 0:
-		s.neg[c*bars+bar(-f)]++
-	default:
-		s.zeros[c]++
 	}
 }
 
@@ -131,13 +144,20 @@ func bar(x float32) int {
 }
 
 // middle is a typical magnitude in a bin.
-func middle(i int) float64 {
-	return math.Ldexp(1+(float64(i%perOctave)+0.5)/perOctave, i/perOctave+least)
-}
+func middle(i int) float64 { return middles[i] }
 
 // edge is the least magnitude of a bin.
-func edge(i int) float64 {
-	return math.Ldexp(1+float64(i%perOctave)/perOctave, i/perOctave+least)
+func edge(i int) float64 { return edges[i] }
+
+// middles and edges are those of all bins, and one behind the last.
+var middles, edges = within(0.5), within(0)
+
+// within lists the magnitudes at a share of the width of every bin.
+func within(share float64) (out [bars + 1]float64) {
+	for i := range out {
+		out[i] = math.Ldexp(1+(float64(i%perOctave)+share)/perOctave, i/perOctave+least)
+	}
+	return out
 }
 
 // usable says whether the statistics are complete.

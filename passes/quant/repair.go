@@ -16,14 +16,15 @@ type effort struct {
 	samples int   // at most
 	memory  int64 // bytes held between layers
 	rows    int   // positions wanted for each column of a layer's matrix
-	fewest  int   // positions wanted, however small the matrix is
+	fewest  int   // positions wanted, however small the matrix is, as far as
+	windows int   // elements of the windows of all groups allow
 	columns int   // of the largest matrix whose second moments are taken
 }
 
 // efforts by the names of the option; fast has no walk through the layers.
 var efforts = map[string]effort{
-	EffortDefault: {samples: 40, memory: 64 << 20, rows: 8, fewest: 2048, columns: 2304},
-	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, fewest: 4096, columns: 4608},
+	EffortDefault: {samples: 40, memory: 56 << 20, rows: 12, fewest: 4096, windows: 32 << 20, columns: 2304},
+	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, fewest: 4096, windows: 512 << 20, columns: 4608},
 }
 
 // repair walks through the layers of the quantized model in waves of layers

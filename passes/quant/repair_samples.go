@@ -170,7 +170,10 @@ func (r *repair) extends(i int) bool {
 }
 
 // wanted is the number of positions to take a layer's moments from.
-func (r *repair) wanted(l *rebuilt) int { return max(r.effort.rows*l.matrix.Cols, r.effort.fewest) }
+func (r *repair) wanted(l *rebuilt) int {
+	least := r.effort.rows * l.matrix.Cols
+	return max(least, min(r.effort.fewest, r.effort.windows/(l.matrix.Groups*l.matrix.Cols)))
+}
 
 // rows is the number of positions of all samples.
 func (r *repair) rows(l *rebuilt) int { return int(elements(l.spatial)) * r.teacher.Len() }
