@@ -17,7 +17,7 @@ type measured struct {
 
 // What the original computes is kept for several waves, so that it is run in few pieces.
 const (
-	mostTargets = 8 << 20 // bytes of targets
+	mostTargets = 8 << 20  // bytes of targets
 	mostOutputs = 24 << 20 // bytes of the outputs of one run
 )
 
