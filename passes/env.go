@@ -24,6 +24,7 @@ type Env struct {
 	NoVerify bool               // leave out comparisons of what a pass did with what was before
 	Gates    Gates              // what the finished model must keep: a pass may give up less of its work to reach them
 	Opset    int64              // version of the ai.onnx operator set that a step of the pipeline wants; 0: any
+	Labels   map[string]int     // class by sample name, as in Job; nil: none
 	Shapes   map[string][]int64 // of inputs, to count MACs for
 	Sizes    map[string]int64   // of symbolic dimensions, likewise
 	Report   *StepReport

@@ -250,7 +250,7 @@ func (w *work) transform(ctx context.Context) error {
 		w.pipeline.Check = Verify
 	}
 	env := &Env{Model: w.graph, Target: w.Target, Select: w.selector, Runner: w.Runner, Log: w.Log, DryRun: w.DryRun, Shapes: w.Shapes, Sizes: w.Sizes,
-		Progress: w.Progress, Gates: w.Gates, NoVerify: w.NoVerify}
+		Progress: w.Progress, Gates: w.Gates, NoVerify: w.NoVerify, Labels: w.Labels}
 	if w.Samples.Len() > 0 && w.Runner != nil {
 		env.Calib = &calib.Calibration{Runner: w.Runner, Samples: w.Samples, HeldOut: w.HeldOut, Threads: w.Threads, CacheDir: w.CacheDir,
 			Progress: func(done, total int) { w.advance("calibrate", done, total) }}

@@ -15,7 +15,7 @@ func Codes() []Entry {
 		lintCodes,
 		samplesCodes, labelCodes, runtimeCodes,
 		resourceCodes,
-		noteCodes, cleanupCodes, quantCodes, precisionCodes, pruneCodes, codebookCodes, woqCodes,
+		noteCodes, cleanupCodes, quantCodes, precisionCodes, pruneCodes, codebookCodes, woqCodes, mixedCodes,
 	)
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
 	return all

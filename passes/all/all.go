@@ -9,6 +9,7 @@ import (
 	"github.com/onnxpass/onnxpass/passes/cleanup"
 	"github.com/onnxpass/onnxpass/passes/codebook"
 	"github.com/onnxpass/onnxpass/passes/equalize"
+	"github.com/onnxpass/onnxpass/passes/mixed"
 	"github.com/onnxpass/onnxpass/passes/opset"
 	"github.com/onnxpass/onnxpass/passes/precision"
 	"github.com/onnxpass/onnxpass/passes/prune"
@@ -22,7 +23,7 @@ var Passes = slices.Concat(
 	cleanup.Passes,
 	[]passes.Pass{prune.Pass, equalize.Pass, quant.Pass},
 	codebook.Passes,
-	[]passes.Pass{woq.Pass, precision.FP16, precision.BF16, precision.Storage},
+	[]passes.Pass{woq.Pass, precision.FP16, precision.BF16, precision.Storage, mixed.Pass},
 )
 
 // Order says which pass must precede which, beyond the phases, and why.

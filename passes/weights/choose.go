@@ -31,8 +31,10 @@ func (w *walk) visit(s *stop) error {
 	s.Coding = best.coding
 	s.set(best.x, src.X, best.how)
 	s.Shifts[s.reader] = best.shift
-	w.replace(s.Item)
-	best.shift.apply(s.node)
+	if !w.o.Alone {
+		w.replace(s.Item)
+		best.shift.apply(s.node)
+	}
 	return nil
 }
 
@@ -50,7 +52,9 @@ func (w *walk) shift(s *stop, m *measured) error {
 		return err
 	}
 	s.Shifts[s.reader] = c.shift
-	c.shift.apply(s.node)
+	if !w.o.Alone {
+		c.shift.apply(s.node)
+	}
 	return nil
 }
 

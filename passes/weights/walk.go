@@ -21,6 +21,7 @@ type WalkOptions struct {
 	Retable  bool // the best entries of tables, after feedback
 	Rescale  bool // the best scale of each channel, after that
 	Bias     bool // correct biases for what is left in the mean
+	Alone    bool // every layer sees what the original computes, as if no other weight were rounded
 
 	Samples int       // at most; 0: 40
 	Memory  int64     // bytes held between layers; 0: 64 MiB
@@ -175,7 +176,9 @@ func (w *walk) plain(items []*Item) error {
 		if err := it.Plain(); err != nil {
 			return err
 		}
-		w.replace(it)
+		if !w.o.Alone {
+			w.replace(it)
+		}
 	}
 	slices.SortStableFunc(w.stops, func(a, b *stop) int { return position[a.node] - position[b.node] })
 	return nil
