@@ -115,6 +115,23 @@ func (l *ladder) within(limit int64) (pick []int, ok bool) {
 	return pick, true
 }
 
+// under is an assignment of few bytes whose damage is at most most, found by
+// halving the bytes that within may take. At the top of the ladder nothing is saved.
+func (l *ladder) under(most float64) []int {
+	best := l.at(len(l.steps))
+	low, high := l.total(l.base).bytes, l.total(best).bytes
+	for low <= high {
+		limit := low + (high-low)/2
+		pick, _ := l.within(limit)
+		if sum := l.total(pick); sum.damage <= most {
+			best, high = pick, sum.bytes-1
+		} else {
+			low = limit + 1
+		}
+	}
+	return best
+}
+
 // move is another choice for a group.
 type move struct {
 	group, to int

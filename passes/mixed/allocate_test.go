@@ -99,6 +99,22 @@ func TestWithinLosesLittle(t *testing.T) {
 	t.Logf("damage %.0f of at least %.0f, %d of %d instances optimal", found, least, exact, all)
 }
 
+// What under returns is within the damage where the top of the ladder is, and
+// takes no more bytes than the first rung that is.
+func TestUnder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLadder(menus(t))
+		most := float64(rapid.IntRange(0, 3000).Draw(t, "most"))
+		sum := l.total(l.under(most))
+		for n := range len(l.steps) + 1 {
+			rung := l.total(l.at(n))
+			if rung.damage <= most && (sum.damage > most || sum.bytes > rung.bytes) {
+				t.Fatalf("%v with %d steps, under gives %v", rung, n, sum)
+			}
+		}
+	})
+}
+
 // Every prefix of a ladder is optimal for its own number of bytes.
 func TestPrefixesAreOptimal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -19,7 +19,7 @@ type group struct {
 	elements int64     // of all of them
 	forms    []int     // indices in mixer.forms, one for each choice of the menu
 	errors   []float64 // of the weights, relative, by choice
-	bytes    []int64   // of the stored weights, by choice
+	bytes    []int64   // of codes, scales and tables, by choice
 	probe    int       // choice that is tried
 	outer    bool      // first or last of the model, which stays wide where nothing is measured
 
@@ -201,7 +201,7 @@ func (m *mixer) fitAll(ctx context.Context, f int, float int64) error {
 		for _, i := range g.weights {
 			it := items[i]
 			if suits = suits && it.Why == ""; suits {
-				bytes += it.Coding.Bytes() + m.nodes[f]
+				bytes += it.Coding.Bytes()
 				relative += noiseOf(it.SQNR) * float64(it.Elements()) / float64(g.elements)
 			}
 		}

@@ -125,8 +125,12 @@ func (m *mixer) over() bool {
 func (m *mixer) menus() [][]choice {
 	out := make([][]choice, len(m.groups))
 	for k, g := range m.groups {
-		for i := range g.forms {
-			out[k] = append(out[k], choice{g.bytes[i], g.expected(i)})
+		for i, f := range g.forms {
+			bytes := g.bytes[i]
+			if f >= 0 && m.opt.BPW == 0 {
+				bytes += m.nodes[f] * int64(len(g.weights))
+			}
+			out[k] = append(out[k], choice{bytes, g.expected(i)})
 		}
 	}
 	return out

@@ -12,7 +12,7 @@ import (
 	"github.com/onnxpass/onnxpass/passes/weights"
 )
 
-// middle is the number of bits for each element that a probe should have: less
+// middle is the number of bits for each element that a form to try should have: less
 // would be dominated by saturation, more drowns in the noise of sums.
 const middle = 4
 
@@ -21,10 +21,22 @@ func (m *mixer) measure(ctx context.Context) error {
 	for _, g := range m.groups {
 		g.probe = g.middle()
 	}
-	if err := m.provide(ctx); err != nil || m.calib == nil {
-		m.guess()
+	if err := m.provide(ctx); err != nil {
 		return err
 	}
+	if m.calib != nil {
+		err := m.tryAlone(ctx)
+		if err == nil || m.env.Calib != nil || ctx.Err() != nil {
+			return err
+		}
+		m.probes, m.weak = nil, "the model does not run on random inputs: forms are chosen by the error of the weights alone"
+	}
+	m.guess()
+	return nil
+}
+
+// tryAlone runs the model with one group changed at a time.
+func (m *mixer) tryAlone(ctx context.Context) error {
 	items, err := m.probing(ctx)
 	if err != nil {
 		return err
@@ -83,8 +95,8 @@ func (g *group) middle() int {
 	return best
 }
 
-// probing rounds all weights to the forms that are tried, each as if the
-// others stayed, with biases corrected: that is most of what the walk does for the final form.
+// probing rounds all weights to the forms that are tried as the final ones will
+// be, but each as if the others stayed as they are.
 func (m *mixer) probing(ctx context.Context) ([]*weights.Item, error) {
 	items := make([]*weights.Item, len(m.found))
 	var list []*weights.Item
@@ -98,7 +110,7 @@ func (m *mixer) probing(ctx context.Context) ([]*weights.Item, error) {
 			list = append(list, items[i])
 		}
 	}
-	_, err := weights.Walk(ctx, m.env.Model, m.calib, list, weights.WalkOptions{Bias: true, Alone: true, Samples: m.opt.ProbeSamples,
+	_, err := weights.Walk(ctx, m.env.Model, m.calib, list, weights.WalkOptions{Feedback: true, Refit: true, Rescale: true, Bias: true, Alone: true,
 		Progress: func(done, total int) { m.env.Advance("round layers", done, total) }})
 	return items, err
 }

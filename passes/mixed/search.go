@@ -128,7 +128,7 @@ func (m *mixer) keepQuality(ctx context.Context) (*trial, error) {
 			m.env.Advance("fit to the budget", len(m.trials), m.opt.Attempts)
 			return m.excess(t), nil
 		}}
-	n, ok, err := f.Least(ctx, m.first0())
+	n, ok, err := f.Least(ctx, m.rung())
 	if err != nil {
 		return nil, err
 	}
@@ -139,14 +139,39 @@ func (m *mixer) keepQuality(ctx context.Context) (*trial, error) {
 	if !ok {
 		return nil, m.missed(m.quality(best))
 	}
+	if best, err = m.tighten(ctx, best); err != nil {
+		return nil, err
+	}
 	return m.smaller(ctx, best)
+}
+
+// tighten spends what an assignment has to spare, beyond the steps of the
+// ladder: the bytes of the damage that is allowed if noise grows with it.
+func (m *mixer) tighten(ctx context.Context, best *trial) (*trial, error) {
+	spare := m.excess(best)
+	for range 2 {
+		damage := m.ladder.total(best.pick).damage
+		pick := m.ladder.under(damage / max(spare, 1e-6))
+		if m.over() || m.ladder.total(pick).bytes >= m.ladder.total(best.pick).bytes {
+			return best, nil
+		}
+		t, err := m.try(ctx, pick, "")
+		if err != nil {
+			return nil, err
+		}
+		if m.excess(t) <= 1 {
+			return t, nil
+		}
+		spare = math.Sqrt(spare) // half as much, in decibels
+	}
+	return best, nil
 }
 
 // forecastFactor is by how much joint noise is taken to exceed the sum of what layers make alone.
 const forecastFactor = 1.5
 
-// first0 is the rung on which the SQNR should be right, or the middle of the ladder for other budgets.
-func (m *mixer) first0() int {
+// rung is the rung on which the SQNR should be right, or the middle of the ladder for other budgets.
+func (m *mixer) rung() int {
 	if m.opt.MinSQNR == 0 {
 		return len(m.ladder.steps) / 2
 	}

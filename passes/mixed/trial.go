@@ -1,6 +1,7 @@
 package mixed
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -33,6 +34,7 @@ type trial struct {
 func (m *mixer) try(ctx context.Context, pick []int, name string) (*trial, error) {
 	for _, t := range m.trials {
 		if slices.Equal(t.pick, pick) {
+			t.name = cmp.Or(t.name, name)
 			return t, nil
 		}
 	}
