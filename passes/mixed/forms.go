@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes/target"
 	"github.com/onnxpass/onnxpass/passes/weights"
 	"github.com/onnxpass/onnxpass/passes/weights/palette"
@@ -33,10 +34,24 @@ type form struct {
 // 4 bits. Smaller ones raise the SQNR at a given size and lower what detectors
 // and readers of text are worth. A weight may always stay as it is.
 func usual(t *target.Profile) []string {
-	if t != nil && t.Weights.Dequantizes(onnx.Int4) && !t.Weights.Widens(onnx.Int8) {
-		return []string{formFP32, formInt8, formInt4} // what is looked up in a table would be looked up at every run
+	if t != nil && t.Weights.Unfolded {
+		return []string{formFP32, formInt8, formInt4}
 	}
 	return []string{formFP32, formInt8, formCodebook16}
+}
+
+// tables are the forms that a target has to put together when it loads the file.
+var tables = []string{formCodebook256, formCodebook16, formVector, formCodebook4}
+
+// check refuses forms that the target would look up at every run.
+func (o Options) check(t *target.Profile) error {
+	for _, name := range o.Formats {
+		if t.Weights.Unfolded && slices.Contains(tables, name) {
+			return diag.New("OP2005", "the target does not put tables together", "option", "formats", "form", name, "target", t.Name).
+				Hinted("use int8 and int4, or another --target")
+		}
+	}
+	return nil
 }
 
 // formsOf are the forms of the names, the widest first, without duplicates.

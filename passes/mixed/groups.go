@@ -20,13 +20,18 @@ type group struct {
 	forms    []int     // indices in mixer.forms, one for each choice of the menu
 	errors   []float64 // of the weights, relative, by choice
 	bytes    []int64   // of codes, scales and tables, by choice
-	probe    int       // choice that is tried
 	outer    bool      // first or last of the model, which stays wide where nothing is measured
 
+	tried   []attempt // choices that were tried alone, the widest first; one at least once forms are measured or guessed
+	problem string    // why nothing was measured
+}
+
+// attempt is a choice that was tried in a group alone.
+type attempt struct {
+	choice   int
 	measured bool
-	damage   float64   // of the tried choice: share of the noise of all groups, mean over the outputs
-	noise    []float64 // of the tried choice, by output of the model
-	problem  string    // why it was not measured
+	damage   float64   // share of the noise that all groups make in their first attempts, mean over the outputs
+	noise    []float64 // by output of the model
 }
 
 // gather finds the weights and groups them.

@@ -16,7 +16,6 @@ var shapes = map[string]map[string][]int64{
 	"ppocr_cls.onnx":       {"x": {1, 3, 48, 192}},
 	"nnsplit_en.onnx":      {"input": {1, 60}},
 	"yunet_n_dynamic.onnx": {"input": {1, 3, 160, 160}},
-	"silero_vad_v6.onnx":   {"input": {1, 576}, "state": {2, 1, 128}, "sr": {}},
 }
 
 // Every model of the kit with weights enough keeps a budget of bits with all
@@ -31,8 +30,8 @@ func TestKit(t *testing.T) {
 	for _, path := range paths {
 		name := filepath.Base(path)
 		proto, err := onnx.Open(path)
-		if err != nil {
-			continue // the one that must be refused
+		if err != nil || name == "silero_vad_v6.onnx" {
+			continue // the one that must be refused, and one that runs on no random samples
 		}
 		proto.Close()
 		t.Run(name, func(t *testing.T) {
@@ -40,6 +39,9 @@ func TestKit(t *testing.T) {
 				t.Skip("long")
 			}
 			list := "mixed:bpw=5,uniform=false,probe-samples=2,formats=(fp32,fp16,int8,int4,codebook256,codebook16,vector,codebook4)"
+			if slices.Contains(slow, name) {
+				list = "mixed:bpw=5,probe-samples=2"
+			}
 			d := run(t, job(t, rt, path, list, sample.Options{Max: 3, Shapes: shapes[name]}, "random"))
 			if len(d.step.Layers) == 0 {
 				t.Fatal("no weights were found")
@@ -47,7 +49,7 @@ func TestKit(t *testing.T) {
 			if found := bits(d.step); found > 5 {
 				t.Errorf("%.2f bits", found)
 			}
-			if v := d.Result.Verify; v == nil || v.Broken > 0 || v.Cosine < 0.5 {
+			if v := d.Result.Verify; v == nil || v.Broken > 0 || v.SQNR < 5 {
 				t.Errorf("verification: %+v", v)
 			} else {
 				t.Logf("%.2f bits, %.1f dB, %v", bits(d.step), v.Worst, fact(d.step, "forms of weights"))

@@ -44,6 +44,9 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 	if m.target == nil {
 		m.target = target.Lookup("portable")
 	}
+	if err := o.check(m.target); err != nil {
+		return err
+	}
 	m.forms = formsOf(o.Formats, m.target, m.threads())
 	m.nodes = make([]int64, len(m.forms))
 	m.gather()

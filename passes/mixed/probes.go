@@ -3,7 +3,6 @@ package mixed
 import (
 	"context"
 	"math"
-	"slices"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/calib/probe"
@@ -12,14 +11,10 @@ import (
 	"github.com/onnxpass/onnxpass/passes/weights"
 )
 
-// middle is the number of bits for each element that a form to try should have: less
-// would be dominated by saturation, more drowns in the noise of sums.
-const middle = 4
-
-// measure tries one form in every group alone and finds what it does to the outputs.
+// measure tries forms in every group alone and finds what they do to the outputs.
 func (m *mixer) measure(ctx context.Context) error {
 	for _, g := range m.groups {
-		g.probe = g.middle()
+		g.plan()
 	}
 	if err := m.provide(ctx); err != nil {
 		return err
@@ -35,21 +30,53 @@ func (m *mixer) measure(ctx context.Context) error {
 	return nil
 }
 
+// The forms to try have about middle bits for each element: less would be
+// dominated by saturation, more drowns in the noise of sums. Forms below low
+// bits are tried too, because feedback does not do the same for them.
+const (
+	middle = 4
+	low    = 3
+)
+
+// plan settles which choices are tried.
+func (g *group) plan() {
+	best, least, smallest := 0, math.Inf(1), 0
+	for i := range g.forms {
+		off := math.Abs(math.Log2(g.bits(i) / middle))
+		if g.errors[i] > 0 && off < least {
+			best, least = i, off
+		}
+		if g.bytes[i] < g.bytes[smallest] {
+			smallest = i
+		}
+	}
+	g.tried = []attempt{{choice: best}}
+	if smallest != best && g.bits(smallest) < low {
+		g.tried = append(g.tried, attempt{choice: smallest})
+	}
+}
+
+// bits are those of an element in choice i, with scales and tables.
+func (g *group) bits(i int) float64 { return 8 * float64(g.bytes[i]) / float64(g.elements) }
+
 // tryAlone runs the model with one group changed at a time.
 func (m *mixer) tryAlone(ctx context.Context) error {
-	items, err := m.probing(ctx)
-	if err != nil {
-		return err
-	}
 	var list []probe.Candidate
-	var tried []*group
-	for _, g := range m.groups {
-		if c, ok := m.candidate(g, items); ok {
-			list, tried = append(list, c), append(tried, g)
+	var tried []*attempt
+	for round := range 2 {
+		items, err := m.alone(ctx, round)
+		if err != nil {
+			return err
+		}
+		for _, g := range m.groups {
+			if c, ok := m.candidate(g, items); ok {
+				list, tried = append(list, c), append(tried, &g.tried[round])
+			}
 		}
 	}
 	o := probe.Options{Threads: m.calib.Threads, Limit: m.opt.TimeLimit / 3,
 		Progress: func(done, total int) { m.env.Advance("try layers", done, total) }}
+	var err error
 	if m.probes, err = probe.Measure(ctx, m.calib.Runner, m.env.Model, list, m.calib.Samples.Spread(m.opt.ProbeSamples), o); err != nil {
 		return err
 	}
@@ -83,37 +110,35 @@ func (m *mixer) provide(ctx context.Context) error {
 	return nil
 }
 
-// middle is the choice to try: the one that is nearest to four bits for an element, and not exact.
-func (g *group) middle() int {
-	best, least := 0, math.Inf(1)
-	for i, b := range g.bytes {
-		off := math.Abs(math.Log2(8 * float64(b) / float64(g.elements) / middle))
-		if g.errors[i] > 0 && off < least {
-			best, least = i, off
-		}
-	}
-	return best
-}
-
-// probing rounds all weights to the forms that are tried as the final ones will
-// be, but each as if the others stayed as they are.
-func (m *mixer) probing(ctx context.Context) ([]*weights.Item, error) {
+// alone rounds the weights to the forms that are tried in one round, as the
+// final ones will be, but each as if the others stayed as they are.
+func (m *mixer) alone(ctx context.Context, round int) ([]*weights.Item, error) {
 	items := make([]*weights.Item, len(m.found))
 	var list []*weights.Item
 	for _, g := range m.groups {
-		f := m.forms[g.form(g.probe)].format
-		if f == nil {
+		if round >= len(g.tried) {
+			continue
+		}
+		f := g.form(g.tried[round].choice)
+		if f < 0 || m.forms[f].format == nil {
 			continue
 		}
 		for _, i := range g.weights {
-			items[i] = &weights.Item{Weight: m.found[i], Format: f}
+			items[i] = &weights.Item{Weight: m.found[i], Format: m.forms[f].format}
 			list = append(list, items[i])
 		}
 	}
-	_, err := weights.Walk(ctx, m.env.Model, m.calib, list, weights.WalkOptions{Feedback: true, Refit: true, Rescale: true, Bias: true, Alone: true,
-		Progress: func(done, total int) { m.env.Advance("round layers", done, total) }})
+	if len(list) == 0 {
+		return items, nil
+	}
+	o := thorough
+	o.Alone, o.Progress = true, func(done, total int) { m.env.Advance("round layers", done, total) }
+	_, err := weights.Walk(ctx, m.env.Model, m.calib, list, o)
 	return items, err
 }
+
+// thorough are the corrections of a walk: all that there are.
+var thorough = weights.WalkOptions{Feedback: true, Refit: true, Retable: true, Rescale: true, Bias: true}
 
 // candidate is the group in the form that is tried.
 func (m *mixer) candidate(g *group, items []*weights.Item) (probe.Candidate, bool) {
@@ -161,28 +186,30 @@ func (m *mixer) first(g *group) string {
 	return ""
 }
 
-// read takes the damage of each group from the probes. Outputs weigh the same, whatever their noise.
-func (m *mixer) read(tried []*group) {
+// read takes the damage of each attempt from the probes. Outputs weigh the same, whatever their noise.
+func (m *mixer) read(tried []*attempt) {
 	r := m.probes
+	first := map[*attempt]bool{}
+	for _, g := range m.groups {
+		first[&g.tried[0]] = true
+	}
 	sum := make([]float64, r.Outputs)
-	for k, g := range tried {
+	for k, a := range tried {
 		d := r.Damages[k]
-		if !d.Measured {
-			if g.problem = "the time was over"; d.Err != nil {
-				g.problem = d.Err.Error()
-			}
+		if a.measured = d.Measured; !d.Measured {
 			continue
 		}
-		g.measured = true
 		for o := range r.Outputs {
-			g.noise = append(g.noise, d.Noise(o))
-			sum[o] += loss(d, r.Rank[o], r.Logits)
+			a.noise = append(a.noise, d.Noise(o))
+			if first[a] {
+				sum[o] += loss(d, r.Rank[o], r.Logits)
+			}
 		}
 	}
-	for k, g := range tried {
+	for k, a := range tried {
 		for o := range r.Outputs {
-			if g.measured && sum[o] > 0 {
-				g.damage += loss(r.Damages[k], r.Rank[o], r.Logits) / sum[o] / float64(r.Outputs)
+			if a.measured && sum[o] > 0 {
+				a.damage += loss(r.Damages[k], r.Rank[o], r.Logits) / sum[o] / float64(r.Outputs)
 			}
 		}
 	}
@@ -198,18 +225,22 @@ func loss(d probe.Damage, i int, logits []bool) float64 {
 	return d.Noise(i)
 }
 
+// measured says whether the group's damage is known.
+func (g *group) measured() bool { return g.tried[0].measured }
+
 // fillIn gives groups that were not measured the highest damage for an error
 // that any has: they are stored with care.
 func (m *mixer) fillIn() {
 	var most float64
 	for _, g := range m.groups {
-		if g.measured && g.errors[g.probe] > 0 {
-			most = max(most, g.damage/g.errors[g.probe])
+		if e := g.errors[g.tried[0].choice]; g.measured() && e > 0 {
+			most = max(most, g.tried[0].damage/e)
 		}
 	}
 	for _, g := range m.groups {
-		if !g.measured {
-			g.damage = most * g.errors[g.probe]
+		if !g.measured() {
+			g.tried = g.tried[:1]
+			g.tried[0].damage = most * g.errors[g.tried[0].choice]
 		}
 	}
 }
@@ -220,43 +251,52 @@ const wide = 7.5
 // guess takes the relative error of the weights for the damage, and keeps the first and last layers wide.
 func (m *mixer) guess() {
 	for _, g := range m.groups {
-		g.damage = g.errors[g.probe]
 		if g.outer {
 			g.keepWide()
+			g.plan()
 		}
+		g.tried = []attempt{{choice: g.tried[0].choice, damage: g.errors[g.tried[0].choice]}}
 	}
 }
 
 // keepWide drops the choices of fewer than 8 bits, as far as there are others.
 func (g *group) keepWide() {
-	narrow := func(i int) bool { return 8*float64(g.bytes[i]) < wide*float64(g.elements) }
-	tried := g.errors[g.probe]
-	var forms []int
-	var errors []float64
-	var bytes []int64
+	kept := *g
+	kept.forms, kept.errors, kept.bytes = nil, nil, nil
 	for i := range g.forms {
-		if !narrow(i) {
-			forms, errors, bytes = append(forms, g.forms[i]), append(errors, g.errors[i]), append(bytes, g.bytes[i])
+		if g.bits(i) >= wide {
+			kept.forms, kept.errors, kept.bytes = append(kept.forms, g.forms[i]), append(kept.errors, g.errors[i]), append(kept.bytes, g.bytes[i])
 		}
 	}
-	if len(forms) == 0 {
-		return
-	}
-	g.forms, g.errors, g.bytes = forms, errors, bytes
-	g.probe = max(slices.Index(g.errors, slices.Max(g.errors)), 0)
-	if tried > 0 {
-		g.damage *= g.errors[g.probe] / tried
+	if len(kept.forms) > 0 {
+		*g = kept
 	}
 }
 
 // form is the form of choice i, an index in mixer.forms; -1: as it is, though not among the forms.
 func (g *group) form(i int) int { return g.forms[i] }
 
-// expected is the damage of choice i: that of the tried one, in proportion to the error of the weights.
-func (g *group) expected(i int) float64 { return g.damage * g.ratio(i) }
+// expected is the damage of choice i: that of the tried one next to it, in proportion to the error of the weights.
+func (g *group) expected(i int) float64 {
+	a := g.near(i)
+	return a.damage * g.ratio(a, i)
+}
 
-func (g *group) ratio(i int) float64 {
-	if e := g.errors[g.probe]; e > 0 {
+// near is the attempt whose error is nearest to that of choice i.
+func (g *group) near(i int) *attempt {
+	best := &g.tried[0]
+	for k := range g.tried {
+		a := &g.tried[k]
+		if a.measured && math.Abs(math.Log(g.ratio(a, i))) < math.Abs(math.Log(g.ratio(best, i))) {
+			best = a
+		}
+	}
+	return best
+}
+
+// ratio is the error of choice i in units of that of an attempt.
+func (g *group) ratio(a *attempt, i int) float64 {
+	if e := g.errors[a.choice]; e > 0 {
 		return g.errors[i] / e
 	}
 	return 0

@@ -37,7 +37,7 @@ type recipeLayer struct {
 	Node   string  `json:"node"`   // that reads it
 	Op     string  `json:"op"`
 	Form   string  `json:"form"`
-	Share  float64 `json:"noise_share"` // of the noise of all weights in the form that was tried
+	Damage float64 `json:"damage"` // expected, in units of what all weights do in the form that was tried first
 }
 
 // digest identifies the weights: names, types, sizes and elements.
@@ -75,7 +75,7 @@ func (m *mixer) writeRecipe(t *trial) error {
 	for k, g := range m.groups {
 		for _, i := range g.weights {
 			n := m.found[i].Node()
-			r.Layers[i] = recipeLayer{m.found[i].Value.Name(), n.Label(), n.Op(), m.formName(g, t.pick[k]), g.damage}
+			r.Layers[i] = recipeLayer{m.found[i].Value.Name(), n.Label(), n.Op(), m.formName(g, t.pick[k]), g.expected(t.pick[k])}
 		}
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
@@ -155,7 +155,7 @@ func (m *mixer) prescribed(r *recipe) ([]int, error) {
 			return nil, diag.New("OP6090", "the recipe cannot be read", "file", m.opt.RecipeIn, "weight", l.Weight, "form", l.Form).
 				Hinted("a recipe is what recipe-out wrote")
 		}
-		m.groups = append(m.groups, &group{weights: []int{i}, elements: int64(w.Elements()), forms: []int{f}, errors: []float64{0}, bytes: []int64{0}, damage: l.Share})
+		m.groups = append(m.groups, &group{weights: []int{i}, elements: int64(w.Elements()), forms: []int{f}, errors: []float64{0}, bytes: []int64{0}, tried: []attempt{{}}})
 	}
 	return make([]int, len(m.groups)), nil
 }

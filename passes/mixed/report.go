@@ -30,7 +30,7 @@ func (m *mixer) report(t *trial) {
 	for k, g := range m.groups {
 		for _, i := range g.weights {
 			e := m.layer(i, t.items[i])
-			m.probed(&e, g, k)
+			g.probed(&e)
 			counts[m.formName(g, t.pick[k])]++
 			before += e.BytesBefore
 			r.Layers = append(r.Layers, e)
@@ -59,7 +59,7 @@ func (m *mixer) grounds(t *trial) {
 	if m.probes != nil {
 		unmeasured := 0
 		for _, g := range m.groups {
-			if !g.measured {
+			if !g.measured() {
 				unmeasured++
 			}
 		}
@@ -109,12 +109,12 @@ func (m *mixer) layer(i int, it *weights.Item) passes.Layer {
 }
 
 // probed adds what the form that was tried did to the outputs.
-func (m *mixer) probed(e *passes.Layer, g *group, _ int) {
-	if !g.measured {
+func (g *group) probed(e *passes.Layer) {
+	if !g.measured() {
 		return
 	}
 	var worst float64
-	for _, n := range g.noise {
+	for _, n := range g.tried[0].noise {
 		worst = max(worst, n)
 	}
 	db := 200.0

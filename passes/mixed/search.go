@@ -190,8 +190,8 @@ func (m *mixer) noise(pick []int) float64 {
 	for o := range m.probes.Outputs {
 		var sum float64
 		for k, g := range m.groups {
-			if g.measured {
-				sum += g.noise[o] * g.ratio(pick[k])
+			if a := g.near(pick[k]); a.measured {
+				sum += a.noise[o] * g.ratio(a, pick[k])
 			}
 		}
 		worst = max(worst, sum)

@@ -97,9 +97,10 @@ func (m *mixer) round(ctx context.Context, t *trial, list []*weights.Item) error
 		}
 		return ctx.Err()
 	}
+	o := thorough
+	o.Progress = func(done, total int) { m.env.Advance("store layers", done, total) }
 	var err error
-	t.walked, err = weights.Walk(ctx, m.env.Model, m.env.Calib, list, weights.WalkOptions{Feedback: true, Refit: true, Rescale: true, Bias: true,
-		Progress: func(done, total int) { m.env.Advance("store layers", done, total) }})
+	t.walked, err = weights.Walk(ctx, m.env.Model, m.env.Calib, list, o)
 	return err
 }
 
