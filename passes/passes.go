@@ -45,6 +45,9 @@ type Info struct {
 	// is run behind this one unless another of them runs anyway, or --no-prep leaves such passes out.
 	Follow func(options any, t *target.Profile) []string
 
+	// Prepare, if not nil, lists settings (PASS.KEY=VALUE) of the passes that are pulled in before this one, given the options.
+	Prepare func(options any) []string
+
 	// Opset, if not nil, is the version of the ai.onnx operator set that the result wants to be written in, given
 	// the options; 0: any. The target may be nil.
 	Opset func(options any, t *target.Profile) int64

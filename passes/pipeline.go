@@ -121,6 +121,7 @@ func (s Set) pull(asked []Step, pulled map[string]string) ([]Step, error) {
 		have[st.Pass.Name] = true
 	}
 	var out []Step
+	var settings []string
 	var add func(p Pass) error
 	add = func(p Pass) error {
 		for _, need := range p.Needs {
@@ -136,17 +137,40 @@ func (s Set) pull(asked []Step, pulled map[string]string) ([]Step, error) {
 			if err := add(q); err != nil {
 				return err
 			}
-			out = append(out, q.Default())
+			step, err := prepared(s.Passes, q.Default(), settings)
+			if err != nil {
+				return err
+			}
+			out = append(out, step)
 		}
 		return nil
 	}
 	for _, st := range asked {
+		settings = nil
+		if st.Pass.Prepare != nil {
+			settings = st.Pass.Prepare(st.Options)
+		}
 		if err := add(st.Pass); err != nil {
 			return nil, err
 		}
 		out = append(out, st)
 	}
 	return out, nil
+}
+
+// prepared applies those settings to a step that are about its pass.
+func prepared(known []Pass, step Step, settings []string) (Step, error) {
+	for _, text := range settings {
+		if name, _, _, ok := cutSetting(text); !ok || name != step.Pass.Name {
+			continue
+		}
+		steps, err := Assign(known, []Step{step}, text)
+		if err != nil {
+			return step, err
+		}
+		step = steps[0]
+	}
+	return step, nil
 }
 
 // sorted orders by phase, then repeatedly takes the first step that no other waiting step of its phase must precede.

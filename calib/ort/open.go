@@ -4,6 +4,7 @@ package ort
 
 import (
 	"context"
+	"slices"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/onnx"
@@ -21,6 +22,9 @@ func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) 
 	if err != nil {
 		return nil, err
 	}
+	if quantizesToFloat8(m) {
+		o.Optimization = calib.Exact
+	}
 	s, err := r.openFile(ctx, path, o, "")
 	if err != nil {
 		_ = remove()
@@ -30,4 +34,24 @@ func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) 
 		s.cleanup = remove
 	}
 	return s, nil
+}
+
+// quantizesToFloat8 says whether a tensor of the main graph becomes float8. Optimizations of versions up to 1.32 at
+// least drop a Relu in front of such a QuantizeLinear, since its zero point is 0, and refuse a Clip there.
+func quantizesToFloat8(m *onnx.Model) bool {
+	if m.Graph == nil {
+		return false
+	}
+	float8 := map[string]bool{}
+	for _, t := range m.Graph.Initializer {
+		if t.Type.IsFloat8() {
+			float8[t.Name] = true
+		}
+	}
+	if len(float8) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(m.Graph.Node, func(n *onnx.Node) bool {
+		return n.OpType == "QuantizeLinear" && len(n.Input) > 2 && float8[n.Input[2]]
+	})
 }

@@ -3,6 +3,8 @@ package diag
 // quantCodes are refusals and notes of the quant pass.
 var quantCodes = []Entry{
 	{"OP3460", "the opset is too old to quantize per channel", `DequantizeLinear has an axis since opset 13. The opset pass raises older models and is pulled in before quant unless --no-prep forbids it.`},
+	{"OP3461", "the opset is too old for float8", `QuantizeLinear and DequantizeLinear take float8 types since opset 19. The opset pass raises older models and is pulled in before quant unless --no-prep forbids it; where it cannot, its note names the node.`},
+	{"OP3462", "the target has no float8 products", `Products of float8 activations and weights run in TensorRT (E4M3, from compute capability 8.9 on); ONNX Runtime computes them in float32 between real conversions, which is right and gains no speed. OpenVINO takes float8 weights only: see the pass woq. Choose another target, or format=int8.`},
 	{"OP8040", "sizes could not be derived from the samples", `Shape inference with the sizes of the first sample failed, so multiply-accumulates are not counted and rules about small layers are not applied. The result is valid all the same.`},
 	{"OP8042", "no layer was quantized", `Every convolution and matrix product stayed in float; the report says why for each.`},
 	{"OP8061", "ranges rest on few samples", `The ranges of activations are those of the calibration samples. With few of them a rare large value is missing and will be cut off, or one odd sample decides. Networks of convolutions need 64, those with attention 300; more of the same kind gains little. A fifth of the samples is held out for verification. A sample with a batch of several inputs counts as that many.`},

@@ -147,8 +147,13 @@ func newStored(w *weight, v *graph.Value, g *graph.Graph) *storedWeight {
 	return &storedWeight{
 		codes: g.Init(name+"_q", w.tensor()),
 		scale: g.Init(name+"_scale", onnx.FromFloat32s(dims, w.scale)),
-		zero:  g.Init(name+"_zero_point", onnx.From(dims, make([]int8, len(w.scale)))),
+		zero:  g.Init(name+"_zero_point", zeros(w.elem, dims, len(w.scale))),
 	}
+}
+
+// zeros are n zero points of 0; its code is 0 in int8 and in every float8 type.
+func zeros(elem onnx.DataType, dims []int64, n int) *onnx.Tensor {
+	return &onnx.Tensor{Type: elem, Dims: dims, Data: onnx.RawBytes(make([]byte, n))}
 }
 
 func axisAttribute(axis int) []*onnx.Attribute {
@@ -209,6 +214,9 @@ func (p *planner) initParams(q Params, name string) [2]*graph.Value {
 	}
 	g := p.model.Main
 	scale := g.Init(name+"_scale", onnx.FromFloat32s(dims, q.Scale))
+	if q.Elem.IsFloat8() {
+		return [2]*graph.Value{scale, g.Init(name+"_zero_point", zeros(q.Elem, dims, len(q.Scale)))}
+	}
 	if q.Elem == onnx.Uint8 {
 		return [2]*graph.Value{scale, g.Init(name+"_zero_point", onnx.From(dims, convert[uint8](q.Zero)))}
 	}

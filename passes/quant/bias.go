@@ -222,7 +222,7 @@ func (w *weight) residual() *onnx.Tensor {
 		d := make([]float32, len(x))
 		channelsOf(t.Dims, axis).runs(len(x), func(c, from, to int) {
 			for i, f := range x[from:to] {
-				d[from+i] = f - float32(code(f, scales[c]))*scales[c]
+				d[from+i] = f - w.rounded(f, scales[c])
 			}
 		})
 		return onnx.FromFloat32s(t.Dims, d).Data.Bytes()

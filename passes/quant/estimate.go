@@ -104,6 +104,10 @@ func bins(h *observe.Histogram, zeros uint64) []Bin {
 func (j joint) code(q target.Quantization) coding {
 	lo, _ := j.bounds.limit(j.histogram.Min, j.histogram.Max)
 	switch {
+	case q.Signed == onnx.Float8E4M3FN:
+		return codeE4M3
+	case q.Signed == onnx.Float8E5M2:
+		return codeE5M2
 	case q.ZeroPoint == target.ZeroOnly:
 		return codeSymmetric
 	case lo >= 0 && q.Unsigned == onnx.Uint8:
@@ -120,7 +124,7 @@ func (j joint) code(q target.Quantization) coding {
 // grid wastes half its levels on one-sided tensors; there the least error lies
 // at a higher share, and limiting it was measured to lose.
 func (c coding) mostClipped(limit float64) float64 {
-	if c == codeSymmetric {
+	if c == codeSymmetric || c == codeE4M3 || c == codeE5M2 {
 		return 1
 	}
 	return limit

@@ -68,6 +68,9 @@ func (h *Histogram) Clipped(lo, hi float64) float64 {
 // error at its centre is exact enough; a wide bin is taken as uniform, with the
 // mean error of rounding, step^2/12. What is saturated counts with its distance.
 func (h *Histogram) squaredError(p Params) float64 {
+	if p.Elem.IsFloat8() {
+		return h.float8Error(p)
+	}
 	if h.response != nil {
 		return h.responseError(p)
 	}

@@ -23,6 +23,8 @@ func (p *planner) nativeForms() {
 			p.nativeSwish(n)
 		case n.Is("PRelu") && p.profile.Native(target.NativePRelu):
 			p.nativePRelu(n)
+		case n.Is("Relu", "Clip") && p.profile.Native(target.NativeBound):
+			p.nativeBound(n)
 		}
 	}
 }
@@ -84,5 +86,35 @@ func (p *planner) nativePRelu(n *graph.Node) {
 	n.SetOp("Add", "")
 	n.SetIn(0, positive)
 	n.SetIn(1, product)
+	n.SetMeta(graph.PassKey, passName)
+}
+
+// nativeBound turns Relu and Clip in front of QuantizeLinear into Max and Min: ONNX Runtime takes the zero point 0 of a
+// float8 type for the least code, and drops the Relu.
+func (p *planner) nativeBound(n *graph.Node) {
+	x, y := n.In(0), n.Out(0)
+	if x == nil || y == nil || x.Elem() != onnx.Float || !slices.ContainsFunc(y.Uses(), func(u graph.Use) bool { return u.Node.Is("QuantizeLinear") }) {
+		return
+	}
+	lo, hi := n.In(1), n.In(2)
+	if n.Is("Relu") {
+		lo = n.Graph().Init(y.Name()+"_zero", onnx.FromFloat32s(nil, []float32{0}))
+	}
+	at := n.Before().By(passName)
+	switch {
+	case lo == nil && hi == nil:
+		return
+	case lo == nil:
+		n.SetOp("Min", "")
+		n.SetIn(1, hi)
+	case hi == nil:
+		n.SetOp("Max", "")
+		n.SetIn(1, lo)
+	default: // Clip is min(max(x, lo), hi)
+		n.SetIn(0, at.Op("Max", y.Name()+"_above", x, lo).Out(0))
+		n.SetOp("Min", "")
+		n.SetIn(1, hi)
+	}
+	n.SetIn(2, nil)
 	n.SetMeta(graph.PassKey, passName)
 }

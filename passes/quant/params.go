@@ -11,7 +11,7 @@ import (
 // One element of Scale and Zero serves the whole tensor; more serve one index
 // of Axis each.
 type Params struct {
-	Elem  onnx.DataType // Int8 or Uint8
+	Elem  onnx.DataType // Int8, Uint8 or a float8 type, whose zero point is 0
 	Scale []float32
 	Zero  []int32
 	Axis  int
@@ -27,6 +27,10 @@ func codes(elem onnx.DataType) (lo, hi int32) {
 
 // Bounds are the least and the largest real value that the parameters can represent (of the first channel).
 func (p Params) Bounds() (lo, hi float32) {
+	if p.Elem.IsFloat8() {
+		hi = float32(float8Of(p.Elem).largest) * p.Scale[0]
+		return -hi, hi
+	}
 	a, b := codes(p.Elem)
 	return float32(a-p.Zero[0]) * p.Scale[0], float32(b-p.Zero[0]) * p.Scale[0]
 }
@@ -38,6 +42,9 @@ func (p Params) PerChannel() bool { return len(p.Scale) > 1 }
 // float32 arithmetic that ONNX prescribes: divide, round half to even, add the
 // zero point, saturate.
 func (p Params) Round(x float32) float32 {
+	if p.Elem.IsFloat8() {
+		return float8Value(p.Elem, float8Code(p.Elem, x, p.Scale[0]), p.Scale[0])
+	}
 	lo, hi := codes(p.Elem)
 	q := math.RoundToEven(float64(x/p.Scale[0])) + float64(p.Zero[0])
 	q = min(max(q, float64(lo)), float64(hi))

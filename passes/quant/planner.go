@@ -9,6 +9,7 @@ import (
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/cost"
 	"github.com/onnxpass/onnxpass/graph/region"
+	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/target"
@@ -70,6 +71,9 @@ func newPlanner(env *passes.Env, o Options) (*planner, error) {
 	if v := p.model.Opset(""); v < 13 {
 		return nil, diag.New("OP3460", "quantization per channel needs opset 13",
 			"found", fmt.Sprintf("opset %d", v)).Hinted("leave --no-prep out, so that the opset pass raises it first")
+	}
+	if elem := elementOf(o.Format); elem.IsFloat8() {
+		return p, p.useFloat8(elem)
 	}
 	return p, nil
 }
@@ -166,7 +170,7 @@ func (p *planner) readWeights(ctx context.Context) error {
 	weights, errs := make([]*weight, len(layers)), make([]error, len(layers))
 	p.each(len(layers), func(i int) {
 		if errs[i] = ctx.Err(); errs[i] == nil {
-			weights[i], errs[i] = newWeight(layers[i].node, layers[i].weight)
+			weights[i], errs[i] = newWeight(layers[i].node, layers[i].weight, p.weightElem())
 		}
 	})
 	broken := map[weightKey]bool{}
@@ -188,6 +192,14 @@ func (p *planner) readWeights(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// weightElem is the element type of the codes of weights.
+func (p *planner) weightElem() onnx.DataType {
+	if p.float8() {
+		return p.profile.Quant.Signed
+	}
+	return onnx.Int8
 }
 
 // firstReaders are the layers with a weight to store, one for each stored form.

@@ -25,6 +25,7 @@ const (
 
 // Options of the pass.
 type Options struct {
+	Format     string  `choices:"int8|fp8|fp8-e5m2" help:"codes of activations and weights; fp8 is float8e4m3fn"`
 	Range      Method  `choices:"mse|auto|minmax|percentile|mean" help:"how the range of an activation is chosen"`
 	Percentile float64 `min:"50" max:"100" help:"share of elements inside the range, in percent, for range=percentile"`
 	MaxClip    float64 `min:"0" max:"100" help:"most elements that range=mse may cut off, in percent; symmetric ranges are not limited"`
@@ -40,7 +41,7 @@ type Options struct {
 
 // defaults of the pass.
 var defaults = Options{
-	Range: Auto, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean, Effort: EffortDefault, Rounding: RoundFeedback, Refit: true,
+	Format: FormatInt8, Range: Auto, Percentile: 99.99, MaxClip: 0.1, ISA: ISAVNNI, Bias: BiasMean, Effort: EffortDefault, Rounding: RoundFeedback, Refit: true,
 	Budget: BudgetRevert, MaxFloat: 50, Rest: RestAuto,
 }
 
@@ -65,13 +66,15 @@ const (
 // opset 13, in which DequantizeLinear has no axis.
 var Pass = passes.New(passes.Info{
 	Name:    "quant",
-	Summary: "static INT8: int8 weights per output channel, 8-bit activations, by Q/DQ pairs",
+	Summary: "static INT8 or FP8: 8-bit weights per output channel, 8-bit activations, by Q/DQ pairs",
 	Doc: `Quantizes Conv, ConvTranspose, Gemm and MatMul. Weights become int8, symmetric per output channel, stored as
 initializer + DequantizeLinear. Activations get one QuantizeLinear > DequantizeLinear pair per tensor, with ranges
 observed on the samples; type, zero point and placement follow the target. Biases stay float32 (int32 where the target asks
 for it) and are corrected for what quantization adds to the mean of each output channel. With effort=default and high, layers
 are rebuilt one after another on samples: weights by least squares against the original's outputs and by rounding with error
 feedback, biases in sequence; of the forms of each layer the one is kept that does best on samples put aside.
+With format=fp8, activations and weights become float8e4m3fn (fp8-e5m2: float8e5m2) with the same placement, scales of max|x| / 448
+(57344) after the same search of ranges, on the grid of the type; layers are not rebuilt, biases are corrected. It needs opset 19.
 LSTM becomes DynamicQuantizeLSTM where the target has it: int8 weights per row, activations quantized at run time.
 Computed in float, with the reason in the report: what the target has no 8-bit kernel for, squeeze-and-excite gates, bodies
 of If and Loop, tensors that the samples never reach, what --exclude names. Constants of float arithmetic above 4 KiB
@@ -82,6 +85,7 @@ that 8 bits would be felt, behind nodes that the runtime folds when it loads the
 	NeedsData: true,
 	Follow:    follow,
 	Opset:     restOpset,
+	Prepare:   prepare,
 }, defaults, run)
 
 func run(ctx context.Context, env *passes.Env, o Options) error {
@@ -146,7 +150,7 @@ func (p *planner) edit(ctx context.Context) error {
 
 // repairs says whether layers are rebuilt on samples.
 func (p *planner) repairs() bool {
-	return p.env.Calib != nil && p.opt.Effort != EffortFast
+	return p.env.Calib != nil && p.opt.Effort != EffortFast && !p.float8()
 }
 
 // fastSamples are what effort=fast takes statistics of: more bring little, see docs/quantization-results.md.

@@ -267,7 +267,7 @@ func TestConstantActivation(t *testing.T) {
 func TestDeadChannel(t *testing.T) {
 	m := model(t, head+"main (float[1, 4] x) => (float[1, 3] y) <float[4, 3] w = {1, 0, 0.000001, 2, 0, 0, 0, 0, 0, 0, 0, 0}> { y = MatMul (x, w) }")
 	for n := range m.All() {
-		w, err := newWeight(n, n.In(1))
+		w, err := newWeight(n, n.In(1), onnx.Int8)
 		if err != nil {
 			t.Fatal(err)
 		}

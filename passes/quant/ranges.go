@@ -29,6 +29,8 @@ const (
 	codeUnsigned                 // uint8, zero point 0
 	codeAsymmetric               // uint8, any zero point
 	codeInt8Any                  // int8, any zero point
+	codeE4M3                     // float8e4m3fn
+	codeE5M2                     // float8e5m2
 )
 
 // params makes the parameters of the coding for [lo, hi].
@@ -42,6 +44,10 @@ func (c coding) params(lo, hi float64) Params {
 		return unsigned(hi)
 	case codeInt8Any:
 		return asymmetric(onnx.Int8, lo, hi)
+	case codeE4M3:
+		return float8Params(onnx.Float8E4M3FN, lo, hi)
+	case codeE5M2:
+		return float8Params(onnx.Float8E5M2, lo, hi)
 	}
 	return asymmetric(onnx.Uint8, lo, hi)
 }

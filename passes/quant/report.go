@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/passes"
 )
 
@@ -39,13 +40,14 @@ func (p *planner) report() {
 			r.Ranges = append(r.Ranges, t.rangeReport())
 		}
 	}
-	r.Fact("layers in INT8", "%d of %d", done, all)
+	name := p.formatName()
+	r.Fact("layers in "+name, "%d of %d", done, all)
 	stored := p.reportStored(r, macs)
 	if before := p.noteQuantized(); done+stored == 0 && all > 0 && !before {
 		p.env.Note("OP8042", "no layer was quantized").Hinted("the reasons are in the report, and with -v")
 	}
 	if allMACs > 0 {
-		r.Fact("INT8 share of Conv, Gemm and MatMul MACs", "%.1f %%", math.Floor(1000*int8MACs/allMACs)/10)
+		r.Fact(name+" share of Conv, Gemm and MatMul MACs", "%.1f %%", math.Floor(1000*int8MACs/allMACs)/10)
 	}
 	if p.env.DryRun || !p.repairs() { // else counted when the codes do not change any more
 		p.reportSaturation(r)
@@ -65,13 +67,24 @@ func (p *planner) report() {
 	}
 }
 
+// formatName is how reports call the codes.
+func (p *planner) formatName() string {
+	switch p.weightElem() {
+	case onnx.Float8E4M3FN:
+		return "FP8 (E4M3)"
+	case onnx.Float8E5M2:
+		return "FP8 (E5M2)"
+	}
+	return "INT8"
+}
+
 // planEntry adds the layer to the plan or to the skips.
 func (p *planner) planEntry(l *layer) {
 	switch {
 	case l.reason != "":
 		p.env.Skip(l.node, l.reason)
 	default:
-		detail := p.profile.Quant.Signed.String() + " input, int8 weight per channel"
+		detail := p.profile.Quant.Signed.String() + " input, " + p.weightElem().String() + " weight per channel"
 		if l.attention() {
 			detail = p.profile.Quant.Signed.String() + " operands"
 		}
@@ -111,15 +124,15 @@ func (p *planner) layerReport(l *layer) passes.Layer {
 		return e
 	}
 	if w := p.weightOf(l); w != nil {
-		e.Weight = "int8 per channel"
+		e.Weight = w.elem.String() + " per channel"
 		if w.axis < 0 {
-			e.Weight = "int8 per tensor"
+			e.Weight = w.elem.String() + " per tensor"
 		}
 		e.BytesAfter = e.Params + 5*int64(len(w.scale))
 		e.WeightSQNR = finite(w.sqnr)
 	}
 	if l.int8() {
-		e.Dtype = "int8"
+		e.Dtype = p.weightElem().String()
 		e.Activation = p.profile.Quant.Signed.String()
 		if l.saturation != nil {
 			e.Saturating = &l.saturation.risky

@@ -39,8 +39,14 @@ func restOf(o any, t *target.Profile) onnx.DataType {
 
 // restOpset is the first opset in which a pair has 16-bit scales, where the rest has them.
 func restOpset(o any, t *target.Profile) int64 {
+	if elementOf(o.(Options).Format).IsFloat8() {
+		return float8Opset
+	}
 	if t != nil && t.Float16.Scales && restOf(o, t) != onnx.Float {
 		return 19
 	}
 	return 0
 }
+
+// restsOn16 says whether what stays float becomes 16-bit.
+func (p *planner) restsOn16() bool { return restOf(p.opt, p.profile) != onnx.Float }

@@ -76,7 +76,7 @@ func TestShrink(t *testing.T) {
 			t.Fatalf("%+v", p)
 		}
 		for _, hi := range []int32{255, 200, 160} {
-			w, err := newWeight(n, n.In(1))
+			w, err := newWeight(n, n.In(1), onnx.Int8)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -44,12 +44,21 @@ func (p *planner) fewChannels(l *layer) string {
 	if s.Channels == 0 || len(w) < 3 {
 		return ""
 	}
+	if s.Volume > 0 && elements(w[2:]) > s.Volume {
+		return "a convolution with a larger kernel than the target's 8-bit kernels take"
+	}
 	out, in := w[0], w[1]*group
 	if l.node.Is("ConvTranspose") {
 		in, out = w[0], w[1]*group
 	}
+	if s.Group {
+		in, out = in/group, out/group
+	}
 	if in >= s.Channels && out >= s.Channels {
 		return ""
+	}
+	if s.Multiple == 0 {
+		return "a convolution of fewer channels than the target's 8-bit kernels take"
 	}
 	first := l.node.In(0).IsInput()
 	regular := group == 1 && (out%s.Multiple == 0 || in%s.Multiple == 0) && (first || in >= s.Channels || out >= s.Channels) && square(w[2:])

@@ -44,6 +44,9 @@ func (p *planner) planStored(ctx context.Context) error {
 		return err
 	}
 	p.findConstants()
+	if p.float8() && p.restsOn16() {
+		p.constants = nil // the rest is written in 16 bits, which engines keep
+	}
 	if err := p.eachConstant(ctx, (*constant).measureCells); err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ const floorRatio = 1e-4
 // for each index of the axis of output channels.
 type weight struct {
 	source *graph.Value
-	data   *onnx.Tensor // of source, which goes away when the codes take its place
-	axis   int          // -1: one scale for the tensor
+	data   *onnx.Tensor  // of source, which goes away when the codes take its place
+	elem   onnx.DataType // of the codes
+	axis   int           // -1: one scale for the tensor
 	scale  []float32
 	sqnr   float64   // dB of the stored against the float weight; +Inf when equal
 	floats int64     // elements
@@ -33,9 +34,10 @@ var errNotFinite = errors.New("the weight is not finite")
 
 // newWeight computes scales for the weight of a layer: max|W_c| / 127 in each
 // output channel c, floored for channels that are dead beside the others.
-func newWeight(n *graph.Node, v *graph.Value) (*weight, error) {
+// Those of float8 are chosen among the alignments of the codes.
+func newWeight(n *graph.Node, v *graph.Value, elem onnx.DataType) (*weight, error) {
 	t := v.Const()
-	w := &weight{source: v, data: t, axis: target.WeightAxis(n, len(t.Dims))}
+	w := &weight{source: v, data: t, elem: elem, axis: target.WeightAxis(n, len(t.Dims))}
 	x, err := t.Float32s()
 	if err != nil {
 		return nil, fmt.Errorf("weight %s: %w", v.Name(), err)
@@ -60,6 +62,9 @@ func newWeight(n *graph.Node, v *graph.Value) (*weight, error) {
 	w.scale = make([]float32, g.count)
 	for c, m := range most {
 		w.scale[c] = scale(float64(max(m, floorRatio*largest)) / 127)
+	}
+	if elem.IsFloat8() {
+		w.align(x, g, most, floorRatio*largest)
 	}
 	w.plain, w.floats = slices.Clone(w.scale), int64(len(x))
 	w.sqnr = w.quality(x, g)
@@ -92,6 +97,23 @@ func code(x, s float32) int8 {
 	return int8(min(max(q, -127), 127))
 }
 
+// rounded is the value of the code of x under scale s.
+func (w *weight) rounded(x, s float32) float32 {
+	if w.elem.IsFloat8() {
+		return float8Value(w.elem, float8Code(w.elem, x, s), s)
+	}
+	return float32(code(x, s)) * s
+}
+
+// align chooses the scales of float8 codes.
+func (w *weight) align(x []float32, g channels, most []float32, least float32) {
+	rows := make([][]float32, g.count)
+	g.runs(len(x), func(c, from, to int) { rows[c] = append(rows[c], x[from:to]...) })
+	for c, row := range rows {
+		w.scale[c] = float8Scale(w.elem, row, max(most[c], least))
+	}
+}
+
 // quality is the signal to quantization noise ratio of the codes in dB.
 func (w *weight) quality(x []float32, g channels) float64 {
 	var signal, noise float64
@@ -102,11 +124,11 @@ func (w *weight) quality(x []float32, g channels) float64 {
 	g.runs(len(x), func(c, from, to int) {
 		s := w.scale[c]
 		for i, f := range x[from:to] {
-			q := code(f, s)
+			y := float64(w.rounded(f, s))
 			if stored != nil {
-				q = stored[from+i]
+				y = float64(stored[from+i]) * float64(s)
 			}
-			d := float64(f) - float64(q)*float64(s)
+			d := float64(f) - y
 			signal += float64(f) * float64(f)
 			noise += d * d
 		}
@@ -114,15 +136,15 @@ func (w *weight) quality(x []float32, g channels) float64 {
 	return 10 * math.Log10(signal/noise)
 }
 
-// tensor is the int8 initializer; its codes are computed when they are read.
+// tensor is the 8-bit initializer; its codes are computed when they are read.
 func (w *weight) tensor() *onnx.Tensor {
 	t := w.data
 	dims := append([]int64(nil), t.Dims...)
-	axis, scales := w.axis, w.scale
+	axis, scales, elem := w.axis, w.scale, w.elem
 	if w.codes != nil {
 		return onnx.From(dims, w.recoded())
 	}
-	return &onnx.Tensor{Type: onnx.Int8, Dims: dims, Data: onnx.Lazy(w.floats, func() ([]byte, error) {
+	return &onnx.Tensor{Type: elem, Dims: dims, Data: onnx.Lazy(w.floats, func() ([]byte, error) {
 		x, err := t.Float32s()
 		if err != nil {
 			return nil, err
@@ -130,7 +152,11 @@ func (w *weight) tensor() *onnx.Tensor {
 		out := make([]byte, len(x))
 		channelsOf(dims, axis).runs(len(x), func(c, from, to int) {
 			for i, f := range x[from:to] {
-				out[from+i] = byte(code(f, scales[c]))
+				if elem.IsFloat8() {
+					out[from+i] = float8Code(elem, f, scales[c])
+				} else {
+					out[from+i] = byte(code(f, scales[c]))
+				}
 			}
 		})
 		return out, nil

@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"github.com/onnxpass/onnxpass/graph"
-	"github.com/onnxpass/onnxpass/onnx"
 )
 
 // zerosKey are the zero points of weights with so many channels in one graph.
@@ -27,7 +26,7 @@ func (p *planner) shareZeros() {
 		zero := dq.Def().In(2)
 		k := zerosKey{zero.Graph(), elements(zero.Const().Dims)}
 		if shared[k] == nil {
-			shared[k] = k.graph.Init("zeros_"+strconv.FormatInt(k.count, 10), onnx.From([]int64{k.count}, make([]int8, k.count)))
+			shared[k] = k.graph.Init("zeros_"+strconv.FormatInt(k.count, 10), zeros(p.weightElem(), []int64{k.count}, int(k.count)))
 		}
 		dq.Def().SetIn(2, shared[k])
 		removeUnused(zero)

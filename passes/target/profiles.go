@@ -94,6 +94,10 @@ func tensorrt() *Profile {
 		},
 		Float16: Floats16{Types: []onnx.DataType{onnx.Float16, onnx.BFloat16}, Scales: true,
 			NoBF16: []string{"ConvTranspose", "DFT", "GRU", "HardSwish", "LpNormalization", "LpPool", "Mish", "RandomNormalLike"}},
+		Float8: Floats8{
+			Types: []onnx.DataType{onnx.Float8E4M3FN}, Linear: []string{"Conv", "Gemm", "MatMul"},
+			Small: SmallShapes{MatMul: 16, GEMV: true, Channels: 17, Volume: 32},
+		},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 24, OpsetWrite: 13, IRMax: 13,
 			Elements: []onnx.DataType{
@@ -150,6 +154,7 @@ func ort() *Profile {
 			Widened: []onnx.DataType{onnx.Int8, onnx.Uint8, onnx.Int4, onnx.Uint4, onnx.Float8E4M3FN, onnx.Float8E5M2},
 		},
 		Float16: Floats16{Types: []onnx.DataType{onnx.Float16}},
+		Float8:  Floats8{Types: []onnx.DataType{onnx.Float8E4M3FN, onnx.Float8E5M2}, Linear: []string{"Conv", "Gemm", "MatMul"}, Native: []Native{NativeBound}},
 		File: FileRules{
 			OpsetMin: 7, OpsetMax: 26, OpsetWrite: 13, IRMax: 13,
 		},

@@ -20,6 +20,7 @@ type Profile struct {
 	Quant   Quantization
 	Weights WeightOnly
 	Float16 Floats16
+	Float8  Floats8
 	File    FileRules
 	Rules   []Rule // what Lint checks and what the settings above rest on
 }
@@ -70,6 +71,7 @@ type Native string
 const (
 	NativeSwish Native = "x * sigmoid(x) as com.microsoft.QuickGelu"
 	NativePRelu Native = "PRelu as max(x, 0) + slope * min(x, 0)"
+	NativeBound Native = "Relu and Clip as Max and Min in front of float8 codes"
 )
 
 // Quantization answers what the quant pass asks. Every field rests on rows of
@@ -119,6 +121,32 @@ type Floats16 struct {
 	NoBF16 []string        // operators that it runs in float16 and not in bfloat16
 }
 
+// Floats8 says what the target does with 8-bit floats on both sides of a product.
+type Floats8 struct {
+	Types  []onnx.DataType // element types of activations and weights
+	Linear []string        // operators with a kernel for products of them
+	Small  SmallShapes     // shapes below or above which there is none
+	Native []Native
+}
+
+// WithFloat8 is the profile with 8-bit floats in the place of 8-bit integers; nil when the target does not take the type.
+// The codes of a float type are densest around zero, so that nothing is gained by moving or widening ranges for them.
+func (p *Profile) WithFloat8(t onnx.DataType) *Profile {
+	if !slices.Contains(p.Float8.Types, t) {
+		return nil
+	}
+	out := *p
+	q := &out.Quant
+	q.Signed, q.Unsigned, q.ZeroPoint, q.Centred, q.PerChannel = t, t, ZeroOnly, false, nil
+	q.Linear, q.Small = p.Float8.Linear, p.Float8.Small
+	q.Outputs, q.Fused, q.ShareAll, q.RepeatPairs, q.QuantizesWeights = nil, nil, false, false, false
+	q.Native, q.PairSums, q.Dynamic, q.IntegerBias = p.Float8.Native, false, nil, nil
+	if q.Residual == ResidualOutput {
+		q.Residual = ResidualFloat
+	}
+	return &out
+}
+
 // Lacks says whether the target has no kernel for the operator in a 16-bit type that it runs otherwise.
 func (f Floats16) Lacks(t onnx.DataType, op string) bool {
 	return t == onnx.BFloat16 && slices.Contains(f.NoBF16, op)
@@ -130,7 +158,9 @@ type SmallShapes struct {
 	GEMV     bool  // products with M or N = 1 stay float
 	Channels int64 // least input and output channels of a convolution
 	Hidden   int64 // least hidden size of a recurrent operator
-	Multiple int64 // a convolution below Channels is still taken when its shape is regular and channels are a multiple of this
+	Multiple int64 // a convolution below Channels is still taken when its shape is regular and channels are a multiple of this; 0: never
+	Volume   int64 // most positions of a convolution's kernel; 0: no limit
+	Group    bool  // Channels holds for the channels of one group
 }
 
 // FileRules are the limits of the file format that a target reads.
