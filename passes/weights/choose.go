@@ -100,6 +100,7 @@ func (w *walk) best(s *stop, m *measured, src *Source, best *candidate) (*candid
 	keep := func(c *candidate, err error) error {
 		if err == nil && c != nil {
 			err = w.judge(s, m, c)
+			println("DBG", s.node.Name(), c.how, int(1000*c.loss/(s.Before*float64(s.Channels))))
 			if err == nil && c.loss < best.loss {
 				best = c
 			}
@@ -111,7 +112,7 @@ func (w *walk) best(s *stop, m *measured, src *Source, best *candidate) (*candid
 		if k := float64(s.Cols); m.fit.N < 4*k {
 			d.Shrink = k / (k + m.fit.N)
 		}
-		r := &refitting{walk: w, stop: s, m: m, fit: layerwise.NewDampedFit(m.fit, d, s.biased && w.o.Bias, w.tools())}
+		r := &refitting{walk: w, stop: s, m: m, fit: layerwise.NewDampedFit(m.fit, d, s.biased && w.o.Bias, w.tools()), ridge: ridge}
 		if i == 0 && w.o.Feedback {
 			if err := keep(r.make(src, HowFeedback)); err != nil {
 				return nil, err
@@ -131,14 +132,15 @@ func (w *walk) best(s *stop, m *measured, src *Source, best *candidate) (*candid
 type refitting struct {
 	*walk
 	*stop
-	m   *measured
-	fit *layerwise.Fit
+	m     *measured
+	fit   *layerwise.Fit
+	ridge float64
 }
 
 // make rounds the weight in one of the ways; nil when the format does not take it.
 func (r *refitting) make(src *Source, how string) (*candidate, error) {
 	own := *src
-	own.Importance, own.Groups = r.m.fit.Variance(r.fit.Centred), r.matrix.Groups
+	own.Importance, own.Groups = r.importance(), r.matrix.Groups
 	if how == HowRefit {
 		change, err := r.fit.Refit()
 		if err != nil {
@@ -188,6 +190,22 @@ func (r *refitting) retable(c *candidate) error {
 	}
 	layerwise.Nearest(c.x, r.Cols, c.coding.Unit(), c.coding.Round)
 	return nil
+}
+
+// importance are the variances of the inputs with the ridge of the fit: what
+// hardly varied on the samples may do so elsewhere.
+func (r *refitting) importance() []float32 {
+	v := r.m.fit.Variance(r.fit.Centred)
+	for g := range r.matrix.Groups {
+		own, sum := v[g*r.Cols:(g+1)*r.Cols], 0.0
+		for _, x := range own {
+			sum += float64(x)
+		}
+		for i := range own {
+			own[i] += float32(r.ridge * sum / float64(r.Cols))
+		}
+	}
+	return v
 }
 
 // round rounds the candidate's matrix, with feedback where that is asked for.

@@ -42,15 +42,15 @@ func (p *plan) decide(ctx context.Context) error {
 	}
 	p.last = lastLayers(p.env.Model, found)
 	for _, w := range found {
-		f := p.format(w)
-		if f == nil {
+		kind := p.kind(w)
+		if kind == Float {
 			p.env.Skip(w.Node(), "the weight stays: asked for in float")
 			continue
 		}
 		if slices.Contains(p.target.Weights.Kept, "Gemm") && w.Upright() {
 			p.env.Plan(w.Node(), "transpose the weight", "[K, N] is what runtimes keep packed")
 		}
-		p.items = append(p.items, &weights.Item{Weight: w, Format: f})
+		p.items = append(p.items, &weights.Item{Weight: w, Format: p.format(w, kind)})
 	}
 	return nil
 }
@@ -76,28 +76,32 @@ func (p *plan) supported(ctx context.Context) error {
 	return opset.Raise(ctx, p.env.Model, least)
 }
 
-// format is how a weight is to be stored; nil: not at all.
-func (p *plan) format(w *weights.Weight) weights.Format {
-	kind := p.opt.Type
+// kind is the type that the options want for a weight.
+func (p *plan) kind(w *weights.Weight) string {
+	op := w.Node().Op()
 	switch {
 	case w.Kind == weights.Table:
-		kind = p.opt.Embeddings
-	case kind != Int4:
+		return p.opt.Embeddings
+	case p.opt.Type != Int4:
+		return p.opt.Type
 	case w.Kind == weights.Recurrent:
-		kind = Int8
-	case w.Node().Is("Conv", "ConvTranspose"):
-		kind = p.opt.Conv
+		return Int8
+	case op == "Conv" || op == "ConvTranspose":
+		return p.opt.Conv
 	case p.last[w.Node()] && p.opt.Last != Same:
-		kind = p.opt.Last
+		return p.opt.Last
 	}
+	return Int4
+}
+
+// format is how a weight is to be stored: in the type wanted, or in int8 where that does not suit it.
+func (p *plan) format(w *weights.Weight, kind string) weights.Format {
 	eight := &weights.Integer{Bits: 8, AbsMax: p.opt.Scale == AbsMax, Target: p.target, Threads: p.threads()}
 	var f interface {
 		weights.Format
 		Suits(w *weights.Weight) (why string)
 	} = eight
 	switch kind {
-	case Float:
-		return nil
 	case Int4:
 		f = p.four(w)
 	case E4M3:
