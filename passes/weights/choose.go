@@ -100,7 +100,6 @@ func (w *walk) best(s *stop, m *measured, src *Source, best *candidate) (*candid
 	keep := func(c *candidate, err error) error {
 		if err == nil && c != nil {
 			err = w.judge(s, m, c)
-			println("DBG", s.node.Name(), c.how, int(1000*c.loss/(s.Before*float64(s.Channels))))
 			if err == nil && c.loss < best.loss {
 				best = c
 			}
