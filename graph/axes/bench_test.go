@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onnxpass/onnxpass/graph/axes"
 )
@@ -38,5 +39,25 @@ func BenchmarkAnalyzeAndCut(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A network as large as ResNet-50 takes milliseconds, and ten times as many
+// layers take about ten times as long; the bounds leave room for a busy machine.
+func TestAnalysisIsFast(t *testing.T) {
+	for blocks, limit := range map[int]time.Duration{16: time.Second, 160: 10 * time.Second} {
+		m := parse(t, chain(blocks))
+		began := time.Now()
+		a := axes.Analyze(m, axes.Options{})
+		var classes []int
+		for _, p := range a.Pools {
+			classes = append(classes, p.Classes[:len(p.Classes)/4]...)
+		}
+		if err := a.Cut(classes); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > limit {
+			t.Errorf("%d blocks took %v, want less than %v", blocks, took, limit)
+		}
 	}
 }

@@ -134,7 +134,9 @@ func (b *bill) add(n *graph.Node, macs float64, shares map[axes.Axis][]share) {
 	}
 	w := n.In(1)
 	switch n.Op() {
-	case "Conv", "ConvTranspose":
+	case "QLinearConv":
+		enter(macs, axes.Axis{Value: n.In(3), Axis: 0}, axes.Axis{Value: n.In(3), Axis: 1})
+	case "Conv", "ConvTranspose", "ConvInteger":
 		enter(macs, axes.Axis{Value: w, Axis: 0}, axes.Axis{Value: w, Axis: 1})
 	case "LSTM", "GRU", "RNN":
 		r := n.In(2)
@@ -145,7 +147,7 @@ func (b *bill) add(n *graph.Node, macs float64, shares map[axes.Axis][]share) {
 		}
 		enter(macs*wide/(wide+deep), axes.Axis{Value: w, Axis: 1}, axes.Axis{Value: w, Axis: 2})
 		enter(macs*deep/(wide+deep), axes.Axis{Value: r, Axis: 1}, axes.Axis{Value: r, Axis: 2})
-	case "Gemm", "MatMul":
+	case "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul":
 		inner := len(n.In(0).Shape().Dims) - 1
 		if n.Is("Gemm") && n.Int("transA", 0) != 0 {
 			inner = 0

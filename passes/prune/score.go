@@ -190,7 +190,7 @@ func (p *pruner) norms(pool *axes.Pool, list []axes.Axis, power int) []float64 {
 	out := make([]float64, len(pool.Classes))
 	read := false
 	for _, a := range list {
-		w, ok := weights(a.Value)
+		w, ok := produced(a)
 		if !ok {
 			continue
 		}
