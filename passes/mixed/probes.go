@@ -186,14 +186,15 @@ func (m *mixer) first(g *group) string {
 	return ""
 }
 
-// read takes the damage of each attempt from the probes. Outputs weigh the same, whatever their noise.
+// read takes the damage of each attempt from the probes. Outputs weigh the
+// same, whatever their noise, and so do the measures of one output.
 func (m *mixer) read(tried []*attempt) {
 	r := m.probes
 	first := map[*attempt]bool{}
 	for _, g := range m.groups {
 		first[&g.tried[0]] = true
 	}
-	sum := make([]float64, r.Outputs)
+	sum := make([][]float64, r.Outputs)
 	for k, a := range tried {
 		d := r.Damages[k]
 		if a.measured = d.Measured; !d.Measured {
@@ -202,27 +203,48 @@ func (m *mixer) read(tried []*attempt) {
 		for o := range r.Outputs {
 			a.noise = append(a.noise, d.Noise(o))
 			if first[a] {
-				sum[o] += loss(d, r.Rank[o], r.Logits)
+				sum[o] = added(sum[o], losses(d, r.Rank[o], r.Logits))
 			}
 		}
 	}
 	for k, a := range tried {
 		for o := range r.Outputs {
-			if a.measured && sum[o] > 0 {
-				a.damage += loss(r.Damages[k], r.Rank[o], r.Logits) / sum[o] / float64(r.Outputs)
+			if a.measured && sum[o] != nil {
+				a.damage += share(losses(r.Damages[k], r.Rank[o], r.Logits), sum[o]) / float64(r.Outputs)
 			}
 		}
 	}
 	m.fillIn()
 }
 
-// loss is what value i of a damage lost: the divergence of class scores, which
-// weighs errors as the predictions do, else the relative power of the error.
-func loss(d probe.Damage, i int, logits []bool) float64 {
+// losses are the measures of what value i of a damage lost. Class scores have
+// two: their divergence weighs errors as the predictions do, but few positions make most of it; the power of the error is steadier.
+func losses(d probe.Damage, i int, logits []bool) []float64 {
 	if logits[i] && d.Outputs[i].Positions > 0 {
-		return d.Outputs[i].Divergence
+		return []float64{d.Outputs[i].Divergence, d.Noise(i)}
 	}
-	return d.Noise(i)
+	return []float64{d.Outputs[i].Balanced}
+}
+
+// added is the sum of two lists; the first may be nil.
+func added(a, b []float64) []float64 {
+	if a == nil {
+		return b
+	}
+	for i := range a {
+		a[i] += b[i]
+	}
+	return a
+}
+
+// share is the mean ratio of the elements of a list to their sums.
+func share(part, sum []float64) (mean float64) {
+	for i, s := range sum {
+		if s > 0 {
+			mean += part[i] / s / float64(len(sum))
+		}
+	}
+	return mean
 }
 
 // measured says whether the group's damage is known.

@@ -139,7 +139,10 @@ func (m *mixer) assess(ctx context.Context, t *trial) error {
 	}
 	t.found = &d
 	for o := range m.judge.Outputs {
-		t.score += math.Log10(max(loss(d, m.judge.Rank[o], m.judge.Logits), 1e-20)) / float64(m.judge.Outputs)
+		list := losses(d, m.judge.Rank[o], m.judge.Logits)
+		for _, x := range list {
+			t.score += math.Log10(max(x, 1e-20)) / float64(len(list)*m.judge.Outputs)
+		}
 	}
 	return m.labelled(ctx, t, judging(c))
 }
