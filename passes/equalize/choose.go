@@ -35,17 +35,19 @@ func (e *equalizer) decide() {
 		for i, s := range c.sites {
 			models[i] = newModel(s, e.profile.Quant)
 		}
-		c.choose(models)
+		c.choose(models, e.beforeGates(c, models)...)
 		c.accept(e, models)
 	}
 }
 
 // choose tries factors size^alpha, with the magnitudes of the channels as sizes and
-// the steps that suit each of them, and keeps those of the least noise.
-func (c *class) choose(models []*model) {
+// the steps that suit each of them, and keeps those of the least noise. Others are
+// tensors that are divided too.
+func (c *class) choose(models []*model, others ...*model) {
+	all := append(slices.Clone(models), others...)
 	noise := func(r []float64) float64 {
 		var sum float64
-		for _, m := range models {
+		for _, m := range all {
 			sum += m.noise(r)
 		}
 		return sum
@@ -53,6 +55,9 @@ func (c *class) choose(models []*model) {
 	shapes := [][]float64{sizes(models, c.channels, (*model).magnitudes)}
 	if c.apart() {
 		shapes = append(shapes, sizes(models, c.channels, (*model).spans))
+		if len(others) > 0 {
+			shapes = append(shapes, sizes(all, c.channels, (*model).spans), sizes(others, c.channels, (*model).spans))
+		}
 	}
 	c.before = noise(power(shapes[0], 0))
 	c.after = c.before

@@ -76,6 +76,7 @@ func run(ctx context.Context, env *passes.Env, o Options) error {
 	}
 	e.findSites()
 	e.findCentres()
+	e.findUngated()
 	if len(e.sites)+len(e.centres) == 0 {
 		return nil
 	}
@@ -102,18 +103,19 @@ type equalizer struct {
 	sites   []*site
 	classes []*class
 	centres []*centre
+	ungated []*site // outputs of convolutions that are quantized in front of a gate
 }
 
 // observe measures the channels of all sites on a few samples.
 func (e *equalizer) observe(ctx context.Context) error {
-	all, n := slices.Clone(e.sites), fewSamples
+	all, n := append(slices.Clone(e.sites), e.ungated...), fewSamples
 	for _, c := range e.centres {
 		all = append(all, c.site)
 	}
 	if len(e.centres) > 0 {
 		n = min(max(enough/elements(all), fewSamples), manySamples)
 	}
-	for _, s := range e.sites {
+	for _, s := range append(slices.Clone(e.sites), e.ungated...) {
 		s.stats.every = max(n/fewSamples, 1)
 	}
 	few := &calib.Calibration{Runner: e.env.Calib.Runner, Samples: e.env.Calib.Samples.Spread(n), Threads: e.env.Calib.Threads}

@@ -44,6 +44,7 @@ type model struct {
 	loads    []load
 	average  []float64 // mean square of each channel
 	spread   []float64 // variance of each channel
+	weigh    []float64 // what an error in each channel counts; nil where readers say
 }
 
 // load is one reader: what an error in each input channel does to its output,
@@ -198,6 +199,9 @@ func (m *model) noise(r []float64) float64 {
 		e[c] = sum / m.pos[c].total
 	}
 	var total float64
+	for c, w := range m.weigh {
+		total += w * e[c]
+	}
 	for _, l := range m.loads {
 		if l.peaks == nil {
 			total += m.separate(e)
