@@ -224,7 +224,14 @@ func (p *pruner) unreachable(left, goal float64) error {
 
 // nothing says that no channel can or may be removed, and why.
 func (p *pruner) nothing() error {
-	return diag.New("OP3501", "nothing can be pruned", p.holders()...).
+	e := diag.New("OP3501", "nothing can be pruned")
+	if n := len(p.analysis.Pools); n > 0 && p.o.Lossless {
+		e.With("pools", fmt.Sprintf("%d could shrink, but none has channels that are constant, zero or unused", n))
+	} else if n > 0 {
+		e.With("pools", fmt.Sprintf("%d could shrink, but none by a step that leaves %d channels or more, a multiple of %d, within max-ratio %g and the ratio asked for",
+			n, p.o.MinChannels, p.o.Multiple, p.o.MaxRatio))
+	}
+	return e.With(p.holders()...).
 		Hinted("onnxpass explain-prune lists every layer with the reason; max-ratio, min-channels and multiple bound what may go")
 }
 
