@@ -325,6 +325,23 @@ func checkWeightOnlyConv(s *scope, n *graph.Node) {
 	}
 }
 
+// checkUnpacked finds float products whose stored matrix the runtime dequantizes at every run.
+func checkUnpacked(s *scope, n *graph.Node) {
+	dq := weight(n.In(1))
+	if dq == nil || activation(n.In(0)) != nil {
+		return
+	}
+	block := dq.Int("block_size", 0)
+	switch {
+	case n.Int("transB", 0) != 0:
+		s.at(n, "a weight that is read transposed")
+	case dq.Out(0).NumUses() > 1 || dq.In(0).NumUses() > 1:
+		s.at(n, "a weight that several layers read")
+	case block > 0 && (block < 16 || block&(block-1) != 0):
+		s.at(n, "blocks of %d", block)
+	}
+}
+
 // neverFused are operators that ONNX Runtime has no 8-bit kernel for.
 var neverFused = []string{"ConvTranspose", "ReduceMean", "Gelu", "LayerNormalization", "HardSwish", "Tanh", "Relu"}
 

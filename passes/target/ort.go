@@ -22,6 +22,7 @@ func ortRules() []Rule {
 		{"R16", "OP5216", Silent, "a float Conv, ConvTranspose or Gemm does not read DequantizeLinear directly: the runtime stores its weight in 8 bits, with one scale", "quantize for target ort, or put a Sum of one operand between", srcR32, eachOp(checkFloatWeight, "Conv", "ConvTranspose", "Gemm")},
 		{"R14", "", Advice, "MatMul runs as MatMulIntegerToFloat without a quantized output", "", srcORT, nil},
 		{"R15", "OP5215", Slow, "no weight of a recurrent operator behind DequantizeLinear: it runs at every inference, and the weight is not packed at load", "quantize for target ort: DynamicQuantizeLSTM, or Cast and Mul, which are folded", srcR32, eachNode(checkDequantizedRecurrence)},
+		{"R17", "OP5217", Slow, "a matrix behind DequantizeLinear alone stays packed when one layer reads it, no Gemm reads it transposed, and blocks are a power of two from 16 on; otherwise it is dequantized at every run", "store weights with pass woq for target ort", srcR32, eachOp(checkUnpacked, "MatMul", "Gemm")},
 		{"R13", "", Advice, "Concat, pooling, Sigmoid, LeakyRelu and Softmax have 8-bit kernels with own scales on each side", "", srcORT, nil},
 	}, commonRules()...)
 }
