@@ -17,7 +17,7 @@ import (
 
 // Options of the pass.
 type Options struct {
-	Kind        string          `choices:"scalar|vector" help:"entries are numbers, or pairs for two neighbouring inputs"`
+	Kind        string          `choices:"scalar|vector|auto" help:"entries are numbers, or pairs for two neighbouring inputs; auto, at 4 bits: pairs for large weights, finer and slower"`
 	K           int             `min:"0" max:"256" help:"entries of a table; 0: 16 numbers or 256 pairs. 4, 16 and 256 fill the 2, 4 and 8 bits of a code"`
 	Bits        int             `min:"0" max:"8" help:"the same as bits for each weight, in place of k: 4 is k=16, or k=256 for pairs"`
 	Granularity string          `help:"what shares a table: tensor, group:N for N output channels, channel, or model for all weights"`
@@ -36,6 +36,7 @@ type Options struct {
 
 // The choices of Options.
 const (
+	Auto     = "auto"
 	Scalar   = "scalar"
 	Vector   = "vector"
 	Tensor   = "tensor"
@@ -109,11 +110,25 @@ func (o Options) format(t *target.Profile, threads int) *palette.Format {
 	}
 }
 
+// pairsFrom is the number of elements from which kind=auto takes pairs: their
+// table is 1 KiB, which is then less than a sixteenth of the codes.
+const pairsFrom = 32 << 10
+
+// pairs is the format of large weights for kind=auto; nil when there is one format for all.
+func (o Options) pairs(f *palette.Format) *palette.Format {
+	if o.Kind != Auto || o.entries() != 16 || o.Granularity != Tensor || o.Unique || o.Entries == palette.Int8 {
+		return nil
+	}
+	large := *f
+	large.K, large.Pairs = palette.Most, true
+	return &large
+}
+
 // between says whether codes of this table leave bits unused.
 func (o Options) between() bool {
 	k := o.entries()
 	width := bits.Len(uint(k - 1))
-	return !o.Unique && (o.Kind == Vector && width < 8 || o.Kind == Scalar && width != 2 && width != 4 && width != 8)
+	return !o.Unique && (o.Kind == Vector && width < 8 || o.Kind != Vector && width != 2 && width != 4 && width != 8)
 }
 
 // Passes are the passes of this package.

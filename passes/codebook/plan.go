@@ -46,11 +46,16 @@ func (p *plan) decide() error {
 			return err
 		}
 	}
+	large := p.opt.pairs(f)
 	for _, w := range found {
 		if !p.env.DryRun && f.Integers() && p.target.Weights.Upright && slices.Contains(p.target.Weights.Kept, "Gemm") && w.Upright() {
 			p.env.Plan(w.Node(), "transpose the weight", "[K, N] is what runtimes keep in 8 bits")
 		}
-		p.items = append(p.items, &weights.Item{Weight: w, Format: f})
+		it := &weights.Item{Weight: w, Format: f}
+		if large != nil && w.Elements() >= pairsFrom && w.Cols%2 == 0 && !f.InEightBits(w) {
+			it.Format = large
+		}
+		p.items = append(p.items, it)
 	}
 	return nil
 }

@@ -246,6 +246,19 @@ func TestNearestPairIsNearest(t *testing.T) {
 		if math.Abs(got-want) > 1e-12 {
 			t.Fatalf("%g, the nearest is %g away", got, want)
 		}
+		a, c := rapid.Float64Range(.1, 9).Draw(t, "a"), rapid.Float64Range(.1, 9).Draw(t, "c")
+		b := rapid.Float64Range(-1.9, 1.9).Draw(t, "b") * math.Sqrt(a*c)
+		under := func(p [2]float64) float64 {
+			x, y := v[0]-p[0], v[1]-p[1]
+			return a*x*x + b*x*y + c*y*y
+		}
+		want, got = math.Inf(1), under(points[kmeans.NewPlane(points).NearestUnder(v, a, b, c)])
+		for _, p := range points {
+			want = min(want, under(p))
+		}
+		if got > want+1e-9 {
+			t.Fatalf("%g under the metric, the nearest is %g away", got, want)
+		}
 	})
 }
 

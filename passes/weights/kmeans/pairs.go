@@ -126,12 +126,11 @@ type Plane struct {
 	points [][2]float64
 	order  []int32   // by the first coordinate
 	first  []float64 // first coordinates in that order
-	place  []int32   // inverse of order
 }
 
 // NewPlane prepares the search.
 func NewPlane(points [][2]float64) *Plane {
-	s := &Plane{points: slices.Clone(points), order: make([]int32, len(points)), first: make([]float64, len(points)), place: make([]int32, len(points))}
+	s := &Plane{points: slices.Clone(points), order: make([]int32, len(points)), first: make([]float64, len(points))}
 	for i := range s.order {
 		s.order[i] = int32(i)
 	}
@@ -145,7 +144,7 @@ func NewPlane(points [][2]float64) *Plane {
 		return 0
 	})
 	for i, m := range s.order {
-		s.first[i], s.place[m] = points[m][0], int32(i)
+		s.first[i] = points[m][0]
 	}
 	return s
 }
@@ -180,4 +179,38 @@ func (s *Plane) Nearest(v [2]float64, guess int) (int, float64) {
 		}
 	}
 	return best, least
+}
+
+// NearestUnder is Nearest for the squared distance a x^2 + b x y + c y^2, which
+// must be positive definite or nearly so. Its least value for a given x is that of
+// (a - b^2/4c) x^2, which ends the search.
+func (s *Plane) NearestUnder(v [2]float64, a, b, c float64) int {
+	best, _ := s.Nearest(v, 0)
+	distance := func(m int) float64 {
+		x, y := v[0]-s.points[m][0], v[1]-s.points[m][1]
+		return x*(a*x+b*y) + c*y*y
+	}
+	least := distance(best)
+	bound := 0.0
+	if c > 0 {
+		bound = max(0, a-b*b/(4*c))
+	}
+	at, _ := slices.BinarySearch(s.first, v[0])
+	for i := at; i < len(s.order); i++ {
+		if d := s.first[i] - v[0]; bound*d*d >= least {
+			break
+		}
+		if d := distance(int(s.order[i])); d < least {
+			best, least = int(s.order[i]), d
+		}
+	}
+	for i := at - 1; i >= 0; i-- {
+		if d := v[0] - s.first[i]; bound*d*d >= least {
+			break
+		}
+		if d := distance(int(s.order[i])); d < least {
+			best, least = int(s.order[i]), d
+		}
+	}
+	return best
 }

@@ -123,6 +123,9 @@ func (f *Format) integer(w *weights.Weight) bool {
 // opsetAxis is the version from which DequantizeLinear has a scale for each channel.
 const opsetAxis = 13
 
+// InEightBits says whether the weight gets entries of int8, which the target keeps in 8 bits at run time.
+func (f *Format) InEightBits(w *weights.Weight) bool { return f.Integers() && f.integer(w) }
+
 // Integers says whether weights that the target keeps in 8 bits get entries of int8.
 func (f *Format) Integers() bool {
 	auto := f.Entries == Auto || f.Entries == ""

@@ -79,15 +79,7 @@ func (t *Table) pairCode(v [2]float64, metric []float32) int {
 		m, _ := t.plane.Nearest(v, 0)
 		return m
 	}
-	a, b, c := float64(metric[0]), float64(metric[1])+float64(metric[2]), float64(metric[3])
-	best, least := 0, math.Inf(1)
-	for m := 0; 2*m < len(t.entries); m++ {
-		x, y := v[0]-float64(t.entries[2*m]), v[1]-float64(t.entries[2*m+1])
-		if d := a*x*x + b*x*y + c*y*y; d < least {
-			best, least = m, d
-		}
-	}
-	return best
+	return t.plane.NearestUnder(v, float64(metric[0]), float64(metric[1])+float64(metric[2]), float64(metric[3]))
 }
 
 // count is the number of entries.
