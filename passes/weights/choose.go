@@ -97,10 +97,12 @@ func (w *walk) best(s *stop, m *measured, src *Source, best *candidate) (*candid
 		return nil, err
 	}
 	s.Judged, s.Before = true, best.loss/float64(s.Channels)
-	keep := func(c *candidate, err error) error {
-		if err == nil && c != nil {
-			err = w.judge(s, m, c)
-			if err == nil && c.loss < best.loss {
+	keep := func(list []*candidate, err error) error {
+		for _, c := range list {
+			if err := w.judge(s, m, c); err != nil {
+				return err
+			}
+			if c.loss < best.loss {
 				best = c
 			}
 		}
@@ -136,8 +138,9 @@ type refitting struct {
 	ridge float64
 }
 
-// make rounds the weight in one of the ways; nil when the format does not take it.
-func (r *refitting) make(src *Source, how string) (*candidate, error) {
+// make rounds the weight in one of the ways: as it comes, and with tables and
+// scales moved behind it. There is none when the format does not take the weight.
+func (r *refitting) make(src *Source, how string) ([]*candidate, error) {
 	own := *src
 	own.Importance, own.Groups = r.importance(), r.matrix.Groups
 	if how == HowRefit {
@@ -158,15 +161,24 @@ func (r *refitting) make(src *Source, how string) (*candidate, error) {
 	if err := r.round(c); err != nil {
 		return nil, err
 	}
+	moved, err := r.moved(*c)
+	return []*candidate{c, moved}, err
+}
+
+// moved is the candidate with the best tables and scales for its codes, as far as they may move.
+func (r *refitting) moved(c candidate) (*candidate, error) {
+	c.x = append([]float32(nil), c.x...)
 	if r.o.Retable {
-		if err := r.retable(c); err != nil {
+		if err := r.retable(&c); err != nil {
 			return nil, err
 		}
 	}
-	if !r.o.Rescale {
-		return c, nil
+	if r.o.Rescale {
+		if err := r.rescale(&c); err != nil {
+			return nil, err
+		}
 	}
-	return c, r.rescale(c)
+	return &c, nil
 }
 
 // retable keeps the codes and moves the entries of the table to where they come closest to the target.
