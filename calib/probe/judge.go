@@ -25,7 +25,7 @@ type Judge struct {
 }
 
 // judgeMemory bounds the outputs that a Judge holds, in bytes.
-const judgeMemory = 256 << 20
+const judgeMemory = 192 << 20
 
 // NewJudge runs the model on the samples, or on as many as the outputs leave memory for.
 func NewJudge(ctx context.Context, r calib.Runner, m *graph.Model, set *calib.Set) (*Judge, error) {

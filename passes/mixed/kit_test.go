@@ -40,9 +40,9 @@ func TestKit(t *testing.T) {
 			}
 			list := "mixed:bpw=5,uniform=false,probe-samples=2,formats=(fp32,fp16,int8,int4,codebook256,codebook16,vector,codebook4)"
 			if slices.Contains(slow, name) {
-				list = "mixed:bpw=5,probe-samples=2"
+				list = "mixed:bpw=5,uniform=false,probe-samples=1"
 			}
-			d := run(t, job(t, rt, path, list, sample.Options{Max: 3, Shapes: shapes[name]}, "random"))
+			d := run(t, job(t, rt, path, list, sample.Options{Max: 2, Shapes: shapes[name]}, "random"))
 			if len(d.step.Layers) == 0 {
 				t.Fatal("no weights were found")
 			}

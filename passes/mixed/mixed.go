@@ -77,7 +77,7 @@ type mixer struct {
 	calib   *calib.Calibration // what probes run on; nil: nothing
 	weak    string             // why probes say little; empty: they do not
 	probes  *probe.Report
-	judge   *probe.Judge
+	judges  []*probe.Judge // of calibration samples, and of held-out ones
 	ladder  *ladder
 	trials  []*trial
 	uniform *trial // the best of one form

@@ -72,7 +72,7 @@ func (m *mixer) grounds(t *trial) {
 	if m.weak != "" {
 		m.env.Note("OP8080", "the choice of forms rests on little", "why", m.weak).Hinted("give real inputs with -d")
 	}
-	if t.found == nil {
+	if len(t.found) == 0 {
 		return
 	}
 	r.Fact(passes.BudgetFact+" "+m.opt.text(), "%s", m.quality(t))

@@ -19,7 +19,7 @@ const sizeTries = 4
 // keepSize looks for the best assignment within a size.
 func (m *mixer) keepSize(ctx context.Context) (*trial, error) {
 	best, err := m.fit(ctx)
-	if err != nil || !m.opt.Uniform || best.found == nil {
+	if err != nil || !m.opt.Uniform || len(best.found) == 0 {
 		return best, err
 	}
 	for f := range m.forms {
@@ -229,5 +229,5 @@ func (m *mixer) quality(t *trial) string {
 	if t.accuracy != nil {
 		out += fmt.Sprintf(", accuracy %.2f %% (%.2f %% before)", t.accuracy.After, t.accuracy.Before)
 	}
-	return out + fmt.Sprintf(" on %d samples with %.2f bits per weight", m.judge.Samples, m.bits(t))
+	return out + fmt.Sprintf(" on %d samples with %.2f bits per weight", m.judged(), m.bits(t))
 }

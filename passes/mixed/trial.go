@@ -24,7 +24,7 @@ type trial struct {
 	bytes  int64 // of the file
 	stored int64 // of the weights in it
 
-	found    *probe.Damage    // nil: not judged
+	found    []probe.Damage   // by set of samples; none: not judged
 	accuracy *passes.Accuracy // nil without labels
 	score    float64          // decades of loss, mean over the outputs; less is better
 	took     time.Duration
@@ -119,46 +119,67 @@ func (m *mixer) stored(items []*weights.Item) (*graph.Model, error) {
 	return clone, clone.Main.Sort()
 }
 
-// assess compares the stored model with the original, on held-out samples where there are some.
+// assess compares the stored model with the original, on samples of the
+// calibration and on held-out ones: few of the former were used to fit anything, and
+// together they are steadier than the latter alone.
 func (m *mixer) assess(ctx context.Context, t *trial) error {
-	c := m.env.Calib
-	if c == nil {
+	if m.env.Calib == nil {
 		return nil
 	}
-	set := judging(c).Spread(m.opt.Samples)
-	if m.judge == nil {
-		j, err := probe.NewJudge(ctx, c.Runner, m.env.Model, set)
+	if m.judges == nil {
+		if err := m.appoint(ctx); err != nil {
+			return err
+		}
+	}
+	for _, j := range m.judges {
+		d, err := j.Measure(ctx, t.model)
 		if err != nil {
 			return err
 		}
-		m.judge = j
-	}
-	d, err := m.judge.Measure(ctx, t.model)
-	if err != nil {
-		return err
-	}
-	t.found = &d
-	for o := range m.judge.Outputs {
-		list := losses(d, m.judge.Rank[o], m.judge.Logits)
-		for _, x := range list {
-			t.score += math.Log10(max(x, 1e-20)) / float64(len(list)*m.judge.Outputs)
+		t.found = append(t.found, d)
+		for o := range j.Outputs {
+			list := losses(d, j.Rank[o], j.Logits)
+			for _, x := range list {
+				t.score += math.Log10(max(x, 1e-20)) / float64(len(list)*j.Outputs*len(m.judges))
+			}
 		}
 	}
-	return m.labelled(ctx, t, judging(c))
+	return m.labelled(ctx, t)
 }
 
-// judging are the samples that assignments are judged on.
-func judging(c *calib.Calibration) *calib.Set {
-	if c.HeldOut.Len() > 0 {
-		return c.HeldOut
+// appoint makes the judges.
+func (m *mixer) appoint(ctx context.Context) error {
+	c := m.env.Calib
+	sets := []*calib.Set{c.Samples}
+	if c.HeldOut.Len() > 0 && c.HeldOut != c.Samples {
+		sets = append(sets, c.HeldOut)
 	}
-	return c.Samples
+	for _, set := range sets {
+		j, err := probe.NewJudge(ctx, c.Runner, m.env.Model, set.Spread(m.opt.Samples))
+		if err != nil {
+			return err
+		}
+		m.judges = append(m.judges, j)
+	}
+	return nil
+}
+
+// judged is the number of samples that assignments are judged on.
+func (m *mixer) judged() (n int) {
+	for _, j := range m.judges {
+		n += j.Samples
+	}
+	return n
 }
 
 // labelled measures the accuracy where the budget speaks of it and there are labels.
-func (m *mixer) labelled(ctx context.Context, t *trial, set *calib.Set) error {
+func (m *mixer) labelled(ctx context.Context, t *trial) error {
 	if m.opt.MaxDrop == 0 || m.env.Labels == nil {
 		return nil
+	}
+	set := m.env.Calib.HeldOut
+	if set.Len() == 0 {
+		set = m.env.Calib.Samples
 	}
 	a, err := m.env.Model.Export()
 	if err != nil {
@@ -175,24 +196,26 @@ func (m *mixer) labelled(ctx context.Context, t *trial, set *calib.Set) error {
 	return err
 }
 
-// worst is the SQNR of the worst output, in dB.
+// worst is the SQNR of the worst output on any set of samples, in dB.
 func (m *mixer) worst(t *trial) float64 {
 	w := 200.0
-	if t.found == nil {
-		return w
-	}
-	for _, a := range t.found.Outputs[:m.judge.Outputs] {
-		w = min(w, a.SQNR)
+	for i, d := range t.found {
+		for _, a := range d.Outputs[:m.judges[i].Outputs] {
+			w = min(w, a.SQNR)
+		}
 	}
 	return w
 }
 
-// agree is the share of equal predictions of the worst output, in percent; ok is false where no output has classes.
+// agree is the share of equal predictions of the worst output on any set of
+// samples, in percent; ok is false where no output has classes.
 func (m *mixer) agree(t *trial) (pct float64, ok bool) {
 	pct = 100
-	for _, a := range t.found.Outputs[:m.judge.Outputs] {
-		if a.Positions > 0 {
-			pct, ok = min(pct, 100*a.Top1), true
+	for i, d := range t.found {
+		for _, a := range d.Outputs[:m.judges[i].Outputs] {
+			if a.Positions > 0 {
+				pct, ok = min(pct, 100*a.Top1), true
+			}
 		}
 	}
 	return pct, ok
