@@ -131,13 +131,47 @@ func (c *comparer) one(ctx context.Context, ref, model Session, set *Set, i int)
 	if err != nil {
 		return err
 	}
-	run := func(want []Array) error {
-		return model.Run(ctx, sample.Inputs, func(got []Array) error { return c.add(sample.Name, want, got) })
-	}
-	if err := ref.Run(ctx, sample.Inputs, run); err != nil {
+	err = together(
+		func(use func([]Array) error) error { return ref.Run(ctx, sample.Inputs, use) },
+		func(use func([]Array) error) error { return model.Run(ctx, sample.Inputs, use) },
+		func(want, got []Array) error { return c.add(sample.Name, want, got) })
+	if err != nil {
 		return fmt.Errorf("sample %s: %w", sample.Name, err)
 	}
 	return nil
+}
+
+// together runs a and b side by side and calls use with what they hand out. The error is that of a, if it fails.
+func together(a, b func(use func([]Array) error) error, use func(x, y []Array) error) error {
+	x, done := make(chan []Array), make(chan struct{})
+	var errB error
+	var panicked any
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		errB = b(func(y []Array) error {
+			if first, ok := <-x; ok {
+				return use(first, y)
+			}
+			return nil
+		})
+	}()
+	errA := a(func(first []Array) error {
+		select {
+		case x <- first:
+			<-done // it reads what is valid until here
+		case <-done:
+		}
+		return nil
+	})
+	close(x)
+	if <-done; panicked != nil {
+		panic(panicked) // the caller's
+	}
+	if errA != nil {
+		return errA
+	}
+	return errB
 }
 
 func (c *comparer) add(name string, want, got []Array) error {

@@ -6,19 +6,19 @@ import (
 	"github.com/onnxpass/onnxpass/calib/probe"
 )
 
-// traced is how many samples the figures of the layers come from: the noise of
+// traced is how many samples the figures of the layers come from, at most: the noise of
 // a layer is spread over many elements, and a report needs no more.
-const traced = 2
+const traced = 1
 
 // trace measures the output of every layer in the quantized model, and what
 // the layer itself adds, for the report. It runs held-out samples where there
-// are some, one for every 32 that the ranges come from.
+// are some.
 func (p *planner) trace(ctx context.Context) error {
 	set := p.env.Calib.HeldOut
 	if set.Len() == 0 {
 		set = p.env.Calib.Samples
 	}
-	set = set.Spread(min(max(p.env.Calib.Samples.Len()/32, 1), traced))
+	set = set.Spread(traced)
 	var names []string
 	for _, l := range p.layers {
 		if l.node.Graph() == p.model.Main && !l.node.Removed() {

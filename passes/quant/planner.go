@@ -22,7 +22,7 @@ type planner struct {
 	model   *graph.Model
 	profile *target.Profile
 	keep    map[string]string  // layers to leave in float, by the names of their outputs, with reasons
-	few     *calib.Calibration // for effort=fast
+	few     *calib.Calibration // a part of the samples, for statistics
 	before  *graph.Model       // a copy of the model from just before it was edited
 
 	layers  []*layer

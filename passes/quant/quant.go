@@ -6,6 +6,7 @@ package quant
 
 import (
 	"context"
+	"math"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/passes"
@@ -153,18 +154,27 @@ func (p *planner) repairs() bool {
 	return p.env.Calib != nil && p.opt.Effort != EffortFast && !p.float8()
 }
 
-// fastSamples are what effort=fast takes statistics of: more bring little, see docs/quantization-results.md.
-const fastSamples = 48
+// leastSamples are what statistics are taken of at least: in large models more bring little, see docs/quantization-results.md.
+const leastSamples = 48
 
-// calibration is what statistics are taken with.
+// much is the number of multiply-accumulates in statistics from which a model counts as large.
+const much = 20e9
+
+// calibration is what statistics are taken with: all samples where they take
+// little time, were asked for by name of the effort or of the method, or where a branch may need a rare one.
 func (p *planner) calibration() *calib.Calibration {
 	c := p.env.Calib
-	if p.opt.Effort != EffortFast || c.Samples.Len() <= fastSamples {
+	n := leastSamples
+	if p.opt.Effort == EffortDefault {
+		n = max(n, int(min(much/max(1, float64(p.cost.MACs)), math.MaxInt32)))
+	}
+	everything := p.opt.Effort == EffortHigh || p.opt.Range != Auto && p.opt.Range != MSE || len(p.branching()) > 0
+	if c.Samples.Len() <= n || everything && p.opt.Effort != EffortFast {
 		return c
 	}
 	if p.few == nil {
 		p.few = &calib.Calibration{
-			Runner: c.Runner, Samples: c.Samples.Spread(fastSamples), Threads: c.Threads, Progress: c.Progress, CacheDir: c.CacheDir,
+			Runner: c.Runner, Samples: c.Samples.Spread(n), Threads: c.Threads, Progress: c.Progress, CacheDir: c.CacheDir,
 		}
 	}
 	return p.few

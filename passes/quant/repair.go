@@ -67,7 +67,7 @@ func (p *planner) repair(ctx context.Context, original *graph.Model) error {
 	r := &repair{planner: p, effort: efforts[p.opt.Effort], targets: map[*rebuilt][]*layerwise.Target{}}
 	r.find(original)
 	if len(r.layers) == 0 {
-		return nil
+		return p.guardCodes()
 	}
 	var err error
 	if r.product, err = calib.NewProduct(ctx, p.env.Calib.Runner, p.threads()); err != nil {

@@ -114,6 +114,9 @@ func (p *planner) guardSaturation(ctx context.Context) error {
 			l.saturation = &saturation{pack: pack, limits: p.inputLimits(l, pack, table)}
 		}
 	}
+	if p.repairs() && !p.env.DryRun && p.opt.ISA != ISAAVX2 {
+		return ctx.Err() // what counts are the codes that repair leaves
+	}
 	if err := p.guardCodes(); err != nil {
 		return err
 	}
