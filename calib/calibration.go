@@ -46,7 +46,8 @@ func (r Request) axis() int {
 // Collect returns statistics over Samples of the requested values. Those that
 // cannot be observed are listed with their reasons in the table and are no
 // error. What an earlier call or the cache folder knows is not computed again.
-func (c *Calibration) Collect(ctx context.Context, m *graph.Model, reqs []Request) (*Table, error) {
+// Companions observe the same pass, if there is one.
+func (c *Calibration) Collect(ctx context.Context, m *graph.Model, reqs []Request, companions ...Observer) (*Table, error) {
 	known, err := c.known(m)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (c *Calibration) Collect(ctx context.Context, m *graph.Model, reqs []Reques
 	for i, r := range missing {
 		observers[i] = newStatsObserver(r)
 	}
-	reasons, err := c.Observe(ctx, m, observers)
+	reasons, err := c.Observe(ctx, m, append(observers, companions...))
 	if err != nil {
 		return nil, err
 	}

@@ -256,3 +256,27 @@ func TestStudyLeavesOutWhatIsNotFinite(t *testing.T) {
 		}
 	}
 }
+
+// The mean windows of an input are those of the moments over all positions: so
+// the shape of the output follows from the attributes alone.
+func TestMeanWindows(t *testing.T) {
+	rt := orttest.Runner(t)
+	for name, body := range cases {
+		t.Run(name, func(t *testing.T) {
+			m := model(t, body)
+			l := layerOf(t, m)
+			s, sights := study(t, rt, m, m, l, 1<<20, 1)
+			moments, err := s.Moments(sights[:1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := layerwise.MeanWindows(l, runAll(t, rt, m, m.Main.Value("x"), set(m, 24))[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range got {
+				near(t, "a mean", v, moments.X[i]/moments.N, 1e-5) // sums of float32 of size 1 to 3
+			}
+		})
+	}
+}

@@ -114,10 +114,13 @@ func (p *planner) measureShifts(ctx context.Context) error {
 	if p.opt.Bias != BiasMean || p.env.DryRun || p.repairs() {
 		return nil
 	}
+	if err := p.settleShifts(ctx); err != nil {
+		return err
+	}
 	var observers []calib.Observer
 	var shifts []*shift
 	for _, l := range p.layers {
-		if !l.int8() || l.weight == nil {
+		if w := p.watched[l]; !l.int8() || l.weight == nil || w != nil && w.count > 0 {
 			continue
 		}
 		if w := p.weights[p.key(l)]; l.biasable(w) {

@@ -11,7 +11,7 @@ import (
 
 // gainSamples are enough for the ratio of two error energies; the size of the
 // errors themselves comes from the histogram of all samples.
-const gainSamples = 4
+const gainSamples = 2
 
 // trialClip is the share of the elements that a trial cuts off at each end, so
 // that few samples hold enough of them.

@@ -44,7 +44,8 @@ type planner struct {
 	ifs            []*graph.Node        // see branching
 	avoid          map[*graph.Node]bool // additions and Concats that stay float
 
-	walked   []*rebuilt // layers that repair walked through, and on how many samples
+	watched  map[*layer]*windowed // layers whose shift comes along with the statistics
+	walked   []*rebuilt           // layers that repair walked through, and on how many samples
 	walkedOn int
 
 	recurrent []*recurrence

@@ -196,7 +196,7 @@ func (p *planner) collect(ctx context.Context) (*calib.Table, error) {
 			reqs = append(reqs, calib.Request{Value: name})
 		}
 	}
-	return p.calibration().Collect(ctx, p.model, reqs)
+	return p.calibration().Collect(ctx, p.model, reqs, p.watchShifts()...)
 }
 
 // request asks for statistics along the channels as well where a layer with a
