@@ -23,7 +23,7 @@ type effort struct {
 
 // efforts by the names of the option; fast has no walk through the layers.
 var efforts = map[string]effort{
-	EffortDefault: {samples: 24, memory: 56 << 20, rows: 12, fewest: 4096, windows: 32 << 20, columns: 2304},
+	EffortDefault: {samples: 24, memory: 48 << 20, rows: 12, fewest: 4096, windows: 32 << 20, columns: 2304},
 	EffortHigh:    {samples: 256, memory: 512 << 20, rows: 48, fewest: 4096, windows: 512 << 20, columns: 4608},
 }
 

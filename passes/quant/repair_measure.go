@@ -17,8 +17,8 @@ type measured struct {
 
 // What the original computes is kept for several waves, so that it is run in few pieces.
 const (
-	mostTargets = 8 << 20  // bytes of targets
-	mostOutputs = 24 << 20 // bytes of the outputs of one run
+	mostTargets = 6 << 20  // bytes of targets
+	mostOutputs = 16 << 20 // bytes of the outputs of one run
 )
 
 // aim runs the original up to wave i, and some behind it, and keeps what the layers there compute.
