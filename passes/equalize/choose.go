@@ -35,9 +35,39 @@ func (e *equalizer) decide() {
 		for i, s := range c.sites {
 			models[i] = newModel(s, e.profile.Quant)
 		}
-		c.choose(models, e.beforeGates(c, models)...)
-		c.accept(e, models)
+		others := e.beforeGates(c, models)
+		if c.why = c.hopeless(e, models, others); c.why != "" {
+			continue
+		}
+		c.choose(models, others...)
+		c.accept()
 	}
+}
+
+// hopeless is why no factors can be worth their cost; empty when some may. It
+// looks only at what is there before factors are tried, which takes the time.
+func (c *class) hopeless(e *equalizer, models, others []*model) string {
+	c.insert, c.before = c.reason != "", 0
+	flat := slices.Repeat([]float64{1}, c.channels)
+	for _, m := range models {
+		c.ratio = max(c.ratio, m.ratio())
+		c.before += m.noise(flat)
+	}
+	for _, m := range others {
+		c.before += m.noise(flat)
+	}
+	c.after = c.before
+	switch apart := c.apart(); {
+	case !apart && c.snr() > mixedSNR:
+		return "the layers that read it mix channels, and lose little"
+	case c.insert && !apart:
+		return c.reason
+	case c.insert && !e.insertable(c.sites[0]):
+		return c.reason + ", and a Mul would cost the fusion before it"
+	case c.node() && (c.snr() > nodeSNR || c.ratio < uneven):
+		return "a Mul would be needed, and gains too little"
+	}
+	return ""
 }
 
 // choose tries factors size^alpha, with the magnitudes of the channels as sizes and
@@ -72,24 +102,13 @@ func (c *class) choose(models []*model, others ...*model) {
 }
 
 // accept drops factors that gain too little for what they cost, with the reason.
-func (c *class) accept(e *equalizer, models []*model) {
-	gain, apart := c.gain(), c.apart()
-	c.insert = c.reason != ""
-	for _, m := range models {
-		c.ratio = max(c.ratio, m.ratio())
-	}
-	switch {
+func (c *class) accept() {
+	switch gain := c.gain(); {
 	case c.factors == nil:
 		c.why = "no factors lower the noise"
-	case !apart && c.snr() > mixedSNR:
-		c.why = "the layers that read it mix channels, and lose little"
-	case !apart && gain < mixedGain, gain < foldGain:
+	case !c.apart() && gain < mixedGain, gain < foldGain:
 		c.why = "the gain is too small"
-	case c.insert && !apart:
-		c.why = c.reason
-	case c.insert && !e.insertable(c.sites[0]):
-		c.why = c.reason + ", and a Mul would cost the fusion before it"
-	case c.node() && (c.snr() > nodeSNR || gain < nodeGain || c.ratio < uneven):
+	case c.node() && gain < nodeGain:
 		c.why = "a Mul would be needed, and gains too little"
 	default:
 		return
