@@ -175,11 +175,22 @@ func (p *plan) round(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	p.walked, err = weights.Walk(ctx, p.env.Model, p.env.Calib, p.items, weights.WalkOptions{
-		Feedback: p.opt.Feedback, Refit: p.opt.Refit, Rescale: p.opt.Rescale, Bias: p.opt.Bias == BiasMean,
-		Progress: func(done, total int) { p.env.Advance("round", done, total) },
-	})
+	p.walked, err = weights.Walk(ctx, p.env.Model, p.env.Calib, p.items, p.walk())
 	return err
+}
+
+// walk are the options of the walk. Without 8-bit activations all that is left
+// is the error of weights, so that more samples are worth their time than in pass quant.
+func (p *plan) walk() weights.WalkOptions {
+	o := weights.WalkOptions{
+		Feedback: p.opt.Feedback, Refit: p.opt.Refit, Rescale: p.opt.Rescale, Bias: p.opt.Bias == BiasMean,
+		Samples: 64, Memory: 128 << 20,
+		Progress: func(done, total int) { p.env.Advance("round", done, total) },
+	}
+	if p.opt.Effort == High {
+		o.Samples, o.Memory, o.Rows, o.Columns = 256, 512<<20, 48, 4608
+	}
+	return o
 }
 
 // store writes what was rounded.

@@ -22,6 +22,7 @@ type Options struct {
 	Refit      bool   `help:"with samples: meet the original's outputs by least squares first"`
 	Rescale    bool   `help:"with samples: the best scale for each channel after rounding"`
 	Bias       string `choices:"mean|none" help:"with samples: correct biases for what rounding adds to the mean of each output channel"`
+	Effort     string `choices:"default|high" help:"what rounding on samples may cost; high takes four times as many samples and as much memory"`
 	MinElems   int64  `min:"1" help:"weights with fewer elements stay as they are"`
 }
 
@@ -39,11 +40,13 @@ const (
 	Float      = "float"
 	BiasMean   = "mean"
 	BiasNone   = "none"
+	Default    = "default"
+	High       = "high"
 )
 
 var defaults = Options{
 	Type: Int8, Block: 32, Zero: Auto, Scale: Auto, Conv: Int8, Last: Int8, Embeddings: Int8,
-	Feedback: true, Refit: true, Rescale: true, Bias: BiasMean, MinElems: 2048,
+	Feedback: true, Refit: true, Rescale: true, Bias: BiasMean, Effort: Default, MinElems: 2048,
 }
 
 // opsets by type: the first in which DequantizeLinear takes what is stored.
