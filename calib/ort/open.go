@@ -22,7 +22,7 @@ func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) 
 	if err != nil {
 		return nil, err
 	}
-	if quantizesToFloat8(m) {
+	if misread(m) {
 		o.Optimization = calib.Exact
 	}
 	s, err := r.openFile(ctx, path, o, "")
@@ -36,22 +36,22 @@ func (r *Runtime) Open(ctx context.Context, m *onnx.Model, o calib.OpenOptions) 
 	return s, nil
 }
 
-// quantizesToFloat8 says whether a tensor of the main graph becomes float8. Optimizations of versions up to 1.32 at
-// least drop a Relu in front of such a QuantizeLinear, since its zero point is 0, and refuse a Clip there.
-func quantizesToFloat8(m *onnx.Model) bool {
+// misread says whether the main graph has a QuantizeLinear whose scale has 16 bits or whose codes are float8.
+// Optimizations of versions up to 1.32 at least compare Relu and Clip in front of it with the range of the codes, take
+// the scale for float32 or the zero point for the least code, and drop them: results are wrong without a word.
+func misread(m *onnx.Model) bool {
 	if m.Graph == nil {
 		return false
 	}
-	float8 := map[string]bool{}
+	types := map[string]onnx.DataType{}
 	for _, t := range m.Graph.Initializer {
-		if t.Type.IsFloat8() {
-			float8[t.Name] = true
-		}
-	}
-	if len(float8) == 0 {
-		return false
+		types[t.Name] = t.Type
 	}
 	return slices.ContainsFunc(m.Graph.Node, func(n *onnx.Node) bool {
-		return n.OpType == "QuantizeLinear" && len(n.Input) > 2 && float8[n.Input[2]]
+		if n.OpType != "QuantizeLinear" || len(n.Input) < 3 {
+			return false
+		}
+		scale, zero := types[n.Input[1]], types[n.Input[2]]
+		return scale == onnx.Float16 || scale == onnx.BFloat16 || zero.IsFloat8()
 	})
 }

@@ -17,6 +17,8 @@ func (c *converter) apply() error {
 	}
 	c.insertCasts()
 	c.dropCasts()
+	c.separateBiases()
+	c.rewriteBounds()
 	if err := c.storeRest(); err != nil {
 		return err
 	}
