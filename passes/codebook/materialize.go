@@ -37,7 +37,7 @@ func materialize(ctx context.Context, env *passes.Env, _ struct{}) error {
 			continue
 		}
 		if err := s.Expand(); err != nil {
-			return diag.New("OP3480", "a weight cannot be put together from its codes", "weight", s.Value.Name()).Wrap(err)
+			return diag.New("OP3475", "a weight cannot be put together from its codes", "weight", s.Value.Name()).Wrap(err)
 		}
 	}
 	env.Report.Fact("weights written out", "%d", count)

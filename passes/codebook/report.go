@@ -74,7 +74,7 @@ func (p *plan) finish() error {
 			p.how[weights.HowRefit]+p.how[weights.HowFeedback], p.walked.Layers, p.walked.Samples, p.how[weights.HowRefit], p.how[weights.HowFeedback]))
 	}
 	if p.unjudged > 0 {
-		p.env.Note("OP8080", "weights were clustered without error feedback", "weights", strconv.Itoa(p.unjudged)).
+		p.env.Note("OP8075", "weights were clustered without error feedback", "weights", strconv.Itoa(p.unjudged)).
 			Hinted("give more samples")
 	}
 	if p.opt.between() && p.stored > 0 {

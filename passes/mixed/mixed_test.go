@@ -265,7 +265,7 @@ func TestWithoutSamples(t *testing.T) {
 		if found := bits(d.step); found > 5 || found < 4 {
 			t.Errorf("%s: %.2f bits", name, found)
 		}
-		if len(d.step.Notes) != 1 || d.step.Notes[0].Code != "OP8080" {
+		if len(d.step.Notes) != 1 || d.step.Notes[0].Code != "OP8085" {
 			t.Errorf("%s: notes %v", name, d.step.Notes)
 		}
 		first, last := d.step.Layers[0], d.step.Layers[len(d.step.Layers)-1]

@@ -70,7 +70,7 @@ func (m *mixer) grounds(t *trial) {
 		r.Fact("tried alone", "%s", text)
 	}
 	if m.weak != "" {
-		m.env.Note("OP8080", "the choice of forms rests on little", "why", m.weak).Hinted("give real inputs with -d")
+		m.env.Note("OP8085", "the choice of forms rests on little", "why", m.weak).Hinted("give real inputs with -d")
 	}
 	if len(t.found) == 0 {
 		return
