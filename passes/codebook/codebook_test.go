@@ -148,11 +148,16 @@ func TestCorrectionsGain(t *testing.T) {
 			return compared(t, rt, m, got.out, held)
 		}
 		name := filepath.Base(path)
-		plain, bias := db(",bits=3,scale=false"+off), db(",bits=3"+strings.Replace(off, "bias=none", "bias=mean", 1))
-		scaled, whole := db(",bits=3"+off), db(",bits=3")
-		t.Logf("%s: 8 entries %.1f dB, scale %.1f, bias %.1f, all %.1f", name, plain, scaled, bias, whole)
-		if !(whole > scaled+2) || !(whole > plain+2) || bias < scaled-.3 {
-			t.Errorf("%s: table alone %.1f dB, with scale %.1f, with bias correction %.1f, everything %.1f", name, plain, scaled, bias, whole)
+		plain, scaled, whole := db(",bits=3,scale=false"+off), db(",bits=3"+off), db(",bits=3")
+		t.Logf("%s: 8 entries %.1f dB, scale %.1f, all %.1f", name, plain, scaled, whole)
+		if !(whole > scaled+2) || !(whole > plain+2) {
+			t.Errorf("%s: table alone %.1f dB, with scale %.1f, everything %.1f", name, plain, scaled, whole)
+		}
+		// Where errors are small beside the outputs, as at 5 bits, correcting means alone gains too.
+		without, bias := db(",bits=5"+off), db(",bits=5"+strings.Replace(off, "bias=none", "bias=mean", 1))
+		t.Logf("%s: 32 entries %.1f dB, bias corrected %.1f", name, without, bias)
+		if bias < without {
+			t.Errorf("%s: bias correction takes %.1f dB to %.1f", name, without, bias)
 		}
 		for _, one := range []string{",feedback=false", ",refit=false", ",scale-refit=false", ",table-refit=false", ",bias=none", ",weighting=variance"} {
 			got := db(",bits=3" + one)
