@@ -55,6 +55,9 @@ func (p *pruner) counterparts(removed [][]int) []*fitted {
 	}
 	var out []*fitted
 	for n := range p.env.Model.Main.Nodes() {
+		if n.Out(0) == nil {
+			continue
+		}
 		l, ok := plainLayer(n)
 		twin := p.state.original.Main.Value(n.Out(0).Name())
 		if !ok || twin == nil {

@@ -2,6 +2,7 @@ package prune
 
 import (
 	"context"
+	"os"
 
 	"github.com/onnxpass/onnxpass/passes/layerwise"
 )
@@ -19,6 +20,7 @@ const (
 // candidate is a change of a layer's weight, in the order of the matrices, and of its bias.
 type candidate struct {
 	how   string
+	ridge float64
 	delta []float32
 	shift []float64
 }
@@ -31,7 +33,7 @@ func (r *refit) rebuild(ctx context.Context, f *fitted) error {
 	}
 	l, _ := plainLayer(f.node)
 	biased := l.biased()
-	best := candidate{howMerge, make([]float32, len(m.base)), make([]float64, f.matrix.Channels())}
+	best := candidate{howMerge, 0, make([]float32, len(m.base)), make([]float64, f.matrix.Channels())}
 	f.how = best.how
 	if m.check.XX == nil || m.check.N == 0 {
 		return nil
@@ -54,6 +56,15 @@ func (r *refit) rebuild(ctx context.Context, f *fitted) error {
 			best, f.after, f.how = c, e, c.how
 		}
 	}
+	if os.Getenv("X_JOIN") != "" && best.how == howRefit {
+		m.fit.Join(m.check)
+		if best.delta, err = layerwise.NewFit(m.fit, best.ridge, biased, tools).Refit(); err != nil {
+			return err
+		}
+		if biased {
+			best.shift = m.scatter.Shift(best.delta)
+		}
+	}
 	r.store(f, l, m, best)
 	return nil
 }
@@ -61,20 +72,20 @@ func (r *refit) rebuild(ctx context.Context, f *fitted) error {
 // candidates are the biases corrected alone, and least squares with each ridge.
 func (r *refit) candidates(m *measured, biased bool, tools layerwise.Tools) ([]candidate, error) {
 	var out []candidate
-	add := func(how string, delta []float32) {
-		c := candidate{how, delta, make([]float64, m.fit.Layer.Channels())}
+	add := func(how string, ridge float64, delta []float32) {
+		c := candidate{how, ridge, delta, make([]float64, m.fit.Layer.Channels())}
 		if biased {
 			c.shift = m.scatter.Shift(delta)
 		}
 		out = append(out, c)
 	}
-	add(howBias, make([]float32, len(m.base)))
+	add(howBias, 0, make([]float32, len(m.base)))
 	for _, ridge := range ridges {
 		delta, err := layerwise.NewFit(m.fit, ridge, biased, tools).Refit()
 		if err != nil {
 			return nil, err
 		}
-		add(howRefit, delta)
+		add(howRefit, ridge, delta)
 	}
 	return out, nil
 }
