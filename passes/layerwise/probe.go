@@ -26,6 +26,9 @@ type Probe struct {
 	Step  int64
 	// Products says that second moments are wanted, not means alone.
 	Products bool
+	// Added are values of the piece, in the shape of the target, that are added
+	// to what the layer computes before it is compared with the target.
+	Added []*graph.Value
 }
 
 // Step is the distance of positions with which at least want of those of a
@@ -55,7 +58,11 @@ func (p *Probe) Attach(m *graph.Model, x *graph.Value) []*graph.Value {
 	b, l := builder{graph: m.Main, layer: p.Layer}, p.Layer
 	target := m.Main.AddInput(TargetInput, graph.Type{Elem: onnx.Float})
 	offset := m.Main.AddInput(OffsetInput, graph.Type{Elem: onnx.Int64})
-	u, y := b.windows(x, offset, p.Step), b.outputs(target, offset, p.Step)
+	less := target
+	for _, v := range p.Added {
+		less = b.op("Sub", less, v)
+	}
+	u, y := b.windows(x, offset, p.Step), b.outputs(less, offset, p.Step)
 	w := m.Main.Init("onnxpass_base", onnx.FromFloat32s([]int64{int64(l.Groups), int64(l.Rows), int64(l.Cols)}, p.Base))
 	d := b.op("Sub", y, b.op("MatMul", w, u))
 	if p.Bias != nil {

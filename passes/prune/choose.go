@@ -32,7 +32,7 @@ func (p *pruner) choose(ctx context.Context) ([][]int, error) {
 	case p.o.Scope == Local:
 		gone, err = p.even(curves)
 	default:
-		gone, err = p.greedy(curves)
+		gone, err = p.staged(ctx, curves)
 	}
 	if err != nil {
 		return nil, err
@@ -114,14 +114,37 @@ func (p *pruner) even(curves []curve) ([]int, error) {
 	return uniform(curves, high), nil
 }
 
+// staged spends the budget in as many steps as the options say. With samples
+// each begins with measuring what the pools lose beyond what went before.
+func (p *pruner) staged(ctx context.Context, curves []curve) ([]int, error) {
+	gone := make([]int, len(curves))
+	_, goal := p.budget(gone)
+	steps := 1
+	if p.state != nil {
+		steps = p.o.Steps
+	}
+	for i := range steps {
+		if p.state != nil {
+			if err := p.calibrate(ctx, curves, gone); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if gone, err = p.greedy(curves, gone, 1-(1-goal)*float64(i+1)/float64(steps)); err != nil {
+			return nil, err
+		}
+	}
+	return gone, nil
+}
+
 // greedy removes, step by step, what costs least error for what it saves of
 // what is still to be saved, and gives back at the end what was too much.
-func (p *pruner) greedy(curves []curve) ([]int, error) {
-	gone := make([]int, len(curves))
+func (p *pruner) greedy(curves []curve, before []int, goal float64) ([]int, error) {
+	gone := slices.Clone(before)
 	for {
-		left, goal := p.budget(gone)
+		left, _ := p.budget(gone)
 		if left <= goal {
-			return p.giveBack(curves, gone), nil
+			return p.giveBack(curves, gone, before, goal), nil
 		}
 		best, least, to := -1, math.Inf(1), 0
 		for i := range curves {
@@ -158,16 +181,16 @@ func (p *pruner) price(c *curve, gone []int, i, next int, needed float64) float6
 }
 
 // giveBack undoes steps that the budget does not need, the most damaging first.
-func (p *pruner) giveBack(curves []curve, gone []int) []int {
+func (p *pruner) giveBack(curves []curve, gone, before []int, goal float64) []int {
 	for {
 		best, most, to := -1, -1.0, 0
 		for i := range curves {
-			if gone[i] == 0 {
+			if gone[i] == before[i] {
 				continue
 			}
 			was, back := gone[i], curves[i].back(gone[i])
 			gone[i] = back
-			left, goal := p.budget(gone)
+			left, _ := p.budget(gone)
 			gone[i] = was
 			damage := 0.0
 			for _, e := range curves[i].cost[back:was] {

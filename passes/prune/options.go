@@ -59,6 +59,7 @@ type Options struct {
 	Criterion   Criterion    `choices:"obs|wanda|flap|l1|l2|bn|random" help:"what makes a channel unimportant; obs, wanda and flap look at samples; without any, at what weights and merged normalizations let expect"`
 	Compensate  Compensation `choices:"refit|merge|bias|none" help:"how layers that lose inputs make up for it; without samples biases take over what is expected behind normalizations"`
 	Ridge       float64      `min:"0" max:"1000" help:"of least squares, as a share of the mean variance of the inputs"`
+	Steps       int          `min:"1" max:"64" help:"spend a budget in so many steps, measuring the pools again before each; needs samples"`
 	Scope       Scope        `choices:"global|local" help:"spend a budget where it costs least, or the same everywhere"`
 	MaxRatio    float64      `min:"0" max:"1" help:"most that may be removed of one pool"`
 	MinChannels int          `min:"1" help:"fewest channels to leave in a pool"`
@@ -72,7 +73,7 @@ type Options struct {
 }
 
 func defaults() Options {
-	return Options{Criterion: OBS, Compensate: Refit, Ridge: 1e-3, Scope: Global, MaxRatio: 0.5, MinChannels: 8, Multiple: 8, Heads: "heads", Constant: Proven, Verify: true}
+	return Options{Criterion: OBS, Compensate: Refit, Ridge: 1e-3, Steps: 1, Scope: Global, MaxRatio: 0.5, MinChannels: 8, Multiple: 8, Heads: "heads", Constant: Proven, Verify: true}
 }
 
 // Validate asks for exactly one way to say how much.

@@ -11,7 +11,7 @@ import (
 // What refitting may cost.
 const (
 	refitMemory  = 192 << 20 // bytes held between layers
-	refitRows    = 200       // positions wanted for each column of a layer's matrix
+	refitRows    = 600       // positions wanted for each column of a layer's matrix
 	refitColumns = 2304      // of the largest matrix whose second moments are taken
 	refitFewest  = 8         // samples below which no memory limit goes
 )
@@ -35,7 +35,7 @@ type fitted struct {
 	rows     []int            // output channels of the original that stay; nil: all
 	axis     int              // of the output channels
 	shortcut *graph.Value     // what is added to the output in the cut model; nil for nothing
-	bias     *graph.Value     // constant that is added before; nil for nothing
+	added    []*graph.Value   // that and constants before it
 	matrix   *layerwise.Layer //
 	spatial  []int64          // positions of the output
 	plain    *plannedLayer    // what merging made of it, if it lost inputs
@@ -117,7 +117,7 @@ func (r *refit) find(layers []*fitted) {
 		r.layers = append(r.layers, f)
 	}
 	for i, f := range r.layers {
-		r.addShortcut(i, f)
+		r.lookBehind(i, f)
 	}
 }
 
@@ -159,26 +159,27 @@ func (r *refit) dims(v *graph.Value) ([]int64, bool) {
 	return out, v.Shape().Ranked
 }
 
-// addShortcut makes the sum behind layer i its target, when what is added does
-// not depend on it or on a layer that is still to come.
-func (r *refit) addShortcut(i int, f *fitted) {
-	y := f.node.Out(0)
-	var bias *graph.Value
-	add, other := addition2(y)
-	if add != nil && other.Const() != nil && f.node.Is("MatMul") {
-		bias = other
-		add, other = addition2(add.Out(0))
+// lookBehind finds what is added behind layer i, when that does not depend on it
+// or on a layer that is still to come.
+func (r *refit) lookBehind(i int, f *fitted) {
+	y, added := f.node.Out(0), []*graph.Value(nil)
+	if add, other := addedTo(y); add != nil && other.Const() != nil && f.node.Is("MatMul") {
+		y, added = add.Out(0), append(added, other)
 	}
-	if add == nil || other.Const() != nil || !sameShape(other, y) || r.depends(other, r.layers[i:]) {
+	if add, other := addedTo(y); add != nil && other.Const() == nil && sameShape(other, y) && !r.depends(other, r.layers[i:]) {
+		y, added = add.Out(0), append(added, other)
+		f.shortcut = other
+	}
+	sum := r.state.original.Main.Value(y.Name())
+	if f.shortcut == nil || sum == nil {
+		f.shortcut = nil
 		return
 	}
-	if sum := r.state.original.Main.Value(add.Out(0).Name()); sum != nil {
-		f.y, f.shortcut, f.bias = sum, other, bias
-	}
+	f.y, f.added = sum, added
 }
 
-// addition2 is the addition that alone reads v, and its other operand.
-func addition2(v *graph.Value) (*graph.Node, *graph.Value) {
+// addedTo is the addition that alone reads v, and its other operand.
+func addedTo(v *graph.Value) (*graph.Node, *graph.Value) {
 	uses := v.Uses()
 	if len(uses) != 1 || uses[0].IsReturn() || !uses[0].Node.Is("Add") {
 		return nil, nil

@@ -28,9 +28,14 @@ func (r *refit) measure(ctx context.Context, f *fitted) (*measured, error) {
 	}
 	defer teacher.Close()
 	student, err := r.student.Open(ctx, f.inputs(), calib.StepOptions{Advance: true, Edit: func(piece *graph.Model) ([]*graph.Value, error) {
-		out := probe.Attach(piece, piece.Main.Value(f.node.In(0).Name()))
-		f.subtract(piece)
-		return out, nil
+		for _, v := range f.added {
+			if v.Const() != nil {
+				probe.Added = append(probe.Added, piece.Main.Init("onnxpass_added", v.Const()))
+			} else {
+				probe.Added = append(probe.Added, piece.Main.Value(v.Name()))
+			}
+		}
+		return probe.Attach(piece, piece.Main.Value(f.node.In(0).Name())), nil
 	}})
 	if err != nil {
 		return nil, err
@@ -76,23 +81,6 @@ func (f *fitted) target(piece *graph.Model) ([]*graph.Value, error) {
 	}
 	b := builder{piece.Main}
 	return []*graph.Value{b.with("Gather", []*onnx.Attribute{{Name: "axis", Type: onnx.AttrInt, I: int64(f.axis)}}, y, b.list(list...))}, nil
-}
-
-// subtract takes what is added behind the layer in the cut model from the target.
-func (f *fitted) subtract(piece *graph.Model) {
-	target := piece.Main.Value(layerwise.TargetInput)
-	for _, v := range []*graph.Value{f.shortcut, f.bias} {
-		if v == nil {
-			continue
-		}
-		other := piece.Main.Value(v.Name())
-		if v.Const() != nil {
-			other = piece.Main.Init("onnxpass_added", v.Const())
-		}
-		first := target.Uses()[0].Node
-		less := first.Before().Op("Sub", "onnxpass_target_less", target, other)
-		target.ReplaceUses(less.Out(0), func(u graph.Use) bool { return u.Node != less })
-	}
 }
 
 // probe takes the layer's moments against its weights and bias as they are.

@@ -27,11 +27,7 @@ func (p *pruner) curves(ctx context.Context) ([]curve, error) {
 	if !p.o.Criterion.data() {
 		order = func(context.Context) ([]curve, error) { return p.byWeights() }
 	}
-	curves, err := order(ctx)
-	if err != nil || p.o.Ratio > 0 || p.o.Scope == Local {
-		return curves, err
-	}
-	return curves, p.calibrate(ctx, curves)
+	return order(ctx)
 }
 
 // blind is the criterion that takes the place of one that needs samples.

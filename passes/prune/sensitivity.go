@@ -18,27 +18,39 @@ const sensitivityFloor = 0.05
 // made up for, at a few levels, and bends the pool's curve so that it meets
 // what was measured: a prediction from the samples that it was fitted to is
 // far too kind to sites with many channels, and knows nothing of the layers behind.
-func (p *pruner) calibrate(ctx context.Context, curves []curve) error {
+func (p *pruner) calibrate(ctx context.Context, curves []curve, gone []int) error {
+	var base []int
+	for i, c := range curves {
+		base = append(base, c.order[:gone[i]]...)
+	}
+	lost := 0.0
+	if len(base) > 0 {
+		var err error
+		if lost, err = p.damage(ctx, base); err != nil {
+			return err
+		}
+	}
 	for i := range curves {
-		levels := curves[i].levels()
+		c := &curves[i]
+		levels := c.levels(gone[i])
 		var measured []float64
 		for _, k := range levels {
-			e, err := p.damage(ctx, curves[i].order[:k])
+			e, err := p.damage(ctx, append(slices.Clone(base), c.order[gone[i]:k]...))
 			if err != nil {
 				return err
 			}
-			measured = append(measured, e)
+			measured = append(measured, max(0, e-lost))
 		}
-		curves[i].bend(levels, measured)
+		c.bend(gone[i], levels, measured)
 		p.env.Advance("sensitivity", i+1, len(curves))
 	}
 	return nil
 }
 
-// levels are the removals to measure: the first step, the last, and those that halve the way between.
-func (c *curve) levels() []int {
+// levels are the removals to measure beyond those that are decided: the next step, the last, and those that halve the way between.
+func (c *curve) levels(gone int) []int {
 	var steps []int
-	for next, ok := c.step(0); ok; next, ok = c.step(next) {
+	for next, ok := c.step(gone); ok; next, ok = c.step(next) {
 		steps = append(steps, next)
 	}
 	if len(steps) <= sensitivityLevels {
@@ -105,8 +117,8 @@ func (l *layer) write(values, shift []float64) {
 }
 
 // bend makes the curve meet measured errors at the levels. Between two of them it keeps its shape.
-func (c *curve) bend(levels []int, measured []float64) {
-	at, reached, predicted := 0, 0.0, 0.0
+func (c *curve) bend(gone int, levels []int, measured []float64) {
+	at, reached, predicted := gone, 0.0, 0.0
 	for i, k := range levels {
 		sum := 0.0
 		for _, e := range c.cost[at:k] {
