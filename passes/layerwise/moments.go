@@ -188,19 +188,3 @@ func (m *Moments) channelError(c, g int, delta, spread []float32, shift float64)
 	}
 	return max(0, e-2*shift*left+m.N*shift*shift)
 }
-
-// Join adds the sums of others of the same layer and kind to m.
-func (m *Moments) Join(o *Moments) {
-	m.N += o.N
-	join(m.X, o.X)
-	join(m.D, o.D)
-	join(m.DD, o.DD)
-	join(m.XX, o.XX)
-	join(m.DX, o.DX)
-}
-
-func join[T float32 | float64](to, from []T) {
-	for i, x := range from {
-		to[i] += x
-	}
-}

@@ -19,30 +19,34 @@ type curve struct {
 	unit  int       // what is left is a multiple of it, or everything
 }
 
-// choose picks the classes to remove from each pool.
-func (p *pruner) choose(ctx context.Context) ([][]int, error) {
+// choose picks the classes to remove from each pool: one choice, or several to be tried.
+func (p *pruner) choose(ctx context.Context) ([][][]int, error) {
 	curves, err := p.curves(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var gone []int
+	var choices [][]int // classes gone of each pool
 	switch {
 	case p.o.Ratio > 0:
-		gone = uniform(curves, p.o.Ratio)
+		choices = [][]int{uniform(curves, p.o.Ratio)}
 	case p.o.Scope == Local:
-		gone, err = p.even(curves)
+		choices, err = p.even(curves)
 	default:
-		gone, err = p.staged(ctx, curves)
+		choices, err = p.spend(ctx, curves)
 	}
 	if err != nil {
 		return nil, err
 	}
-	removed := make([][]int, len(curves))
-	for i, c := range curves {
-		removed[i] = slices.Clone(c.order[:gone[i]])
-		slices.Sort(removed[i])
+	var out [][][]int
+	for _, gone := range choices {
+		removed := make([][]int, len(curves))
+		for i, c := range curves {
+			removed[i] = slices.Clone(c.order[:gone[i]])
+			slices.Sort(removed[i])
+		}
+		out = append(out, removed)
 	}
-	return removed, nil
+	return out, nil
 }
 
 // bounds are the unit and the most classes to remove of a pool.
@@ -98,7 +102,7 @@ func (p *pruner) budget(gone []int) (left, goal float64) {
 }
 
 // even finds the smallest part that can be removed of every pool to meet the budget.
-func (p *pruner) even(curves []curve) ([]int, error) {
+func (p *pruner) even(curves []curve) ([][]int, error) {
 	low, high := 0.0, 1.0
 	if left, goal := p.budget(uniform(curves, 1)); left > goal {
 		return nil, p.unreachable(left, goal)
@@ -111,31 +115,44 @@ func (p *pruner) even(curves []curve) ([]int, error) {
 			high = mid
 		}
 	}
-	return uniform(curves, high), nil
+	return [][]int{uniform(curves, high)}, nil
 }
 
-// staged spends the budget in as many steps as the options say. With samples
-// each begins with measuring what the pools lose beyond what went before.
-func (p *pruner) staged(ctx context.Context, curves []curve) ([]int, error) {
+// spend meets the budget where it costs least, in as many steps as the options
+// say. With samples each begins with measuring what the pools lose beyond what
+// went before. Refitting repairs some of that: when it follows, a second choice
+// that trusts the prediction a little more is worth trying.
+func (p *pruner) spend(ctx context.Context, curves []curve) ([][]int, error) {
 	gone := make([]int, len(curves))
 	_, goal := p.budget(gone)
-	steps := 1
-	if p.state != nil {
-		steps = p.o.Steps
+	if p.state == nil {
+		gone, err := p.greedy(curves, gone, goal)
+		return [][]int{gone}, err
 	}
-	for i := range steps {
-		if p.state != nil {
-			if err := p.calibrate(ctx, curves, gone); err != nil {
+	var second []int
+	for i := range p.o.Steps {
+		s, err := p.survey(ctx, curves, gone)
+		if err != nil {
+			return nil, err
+		}
+		before, to := gone, 1-(1-goal)*float64(i+1)/float64(p.o.Steps)
+		if gone, err = p.greedy(s.bend(curves, before, 0), before, to); err != nil {
+			return nil, err
+		}
+		if p.o.Compensate == Refit {
+			if second, err = p.greedy(s.bend(curves, before, trust), before, to); err != nil {
 				return nil, err
 			}
 		}
-		var err error
-		if gone, err = p.greedy(curves, gone, 1-(1-goal)*float64(i+1)/float64(steps)); err != nil {
-			return nil, err
-		}
 	}
-	return gone, nil
+	if second == nil || slices.Equal(gone, second) {
+		return [][]int{gone}, nil
+	}
+	return [][]int{gone, second}, nil
 }
+
+// trust is the part of the prediction in the second choice.
+const trust = 0.3
 
 // greedy removes, step by step, what costs least error for what it saves of
 // what is still to be saved, and gives back at the end what was too much.

@@ -13,8 +13,10 @@ type state struct {
 	sites    []*site
 	blind    []bool // of each class: statistics do not tell all of what removing it does
 	original *graph.Model
-	fit      *calib.Set
-	judge    *judge
+	check    *judge // on samples that statistics were not taken from
+	heldOut  *judge // on samples that are used for nothing else
+	curves   []curve
+	survey   *survey // of the whole model
 }
 
 // observe finds the sites and takes their statistics; nothing without samples.
@@ -25,13 +27,17 @@ func (p *pruner) observe(ctx context.Context) error {
 	s := &state{original: p.env.Model.Clone()}
 	p.state = s
 	s.sites, s.blind = p.findSites()
-	var check *calib.Set
-	s.fit, check = divide(p.env.Calib.Samples)
-	if err := p.collect(ctx, s.sites, s.fit); err != nil {
+	fit, check := divide(p.env.Calib.Samples)
+	if err := p.collect(ctx, s.sites, fit); err != nil {
 		return err
 	}
 	var err error
-	s.judge, err = p.newJudge(ctx, s.original, check)
+	if s.check, err = p.newJudge(ctx, s.original, check); err != nil {
+		return err
+	}
+	if s.heldOut = s.check; p.env.Calib.HeldOut.Len() > 0 {
+		s.heldOut, err = p.newJudge(ctx, s.original, p.env.Calib.HeldOut)
+	}
 	return err
 }
 
@@ -71,6 +77,9 @@ type plannedLayer struct {
 	shift  []float64
 	rows   []int // output channels that stay
 	cols   []int // input channels that stay
+
+	was   []float64 // once applied: the weights of the cut layer as they were, in the order of the constant
+	added []float64 // and what was added to each of its output channels
 }
 
 // plan works out what the readers of removed channels become.
@@ -78,10 +87,7 @@ func (p *pruner) plan(removed [][]int) []plannedLayer {
 	if p.state == nil || p.o.Compensate == NoCompensation {
 		return nil
 	}
-	gone := make([]bool, p.analysis.NumClasses())
-	for _, k := range flat(removed) {
-		gone[k] = true
-	}
+	gone := p.marked(flat(removed))
 	var out []plannedLayer
 	for _, s := range p.state.sites {
 		pr := s.predict(gone, p.merging(), p.o.Ridge)
@@ -90,8 +96,17 @@ func (p *pruner) plan(removed [][]int) []plannedLayer {
 		}
 		for _, l := range s.readers {
 			w, shift := pr.absorbed(l)
-			out = append(out, plannedLayer{l, w, shift, p.stay(l.output(), gone), pr.kept})
+			out = append(out, plannedLayer{layer: l, weight: w, shift: shift, rows: p.stay(l.output(), gone), cols: pr.kept})
 		}
+	}
+	return out
+}
+
+// marked tells of each class whether it is one of these.
+func (p *pruner) marked(classes []int) []bool {
+	out := make([]bool, p.analysis.NumClasses())
+	for _, k := range classes {
+		out[k] = true
 	}
 	return out
 }
@@ -127,6 +142,10 @@ func (d *plannedLayer) apply() {
 	l.each(func(m, u, at int) { values[at] = d.weight.at[d.weight.index(d.rows[m], d.cols[u], at)] })
 	for m := range shift {
 		shift[m] = d.shift[d.rows[m]]
+	}
+	d.was, d.added = l.w.at, shift
+	if !l.biased() {
+		d.added = make([]float64, l.cout)
 	}
 	l.write(values, shift)
 }

@@ -236,7 +236,7 @@ func TestQuantizedModelsArePruned(t *testing.T) {
 		if len(before) == 0 {
 			t.Fatal("no scale for each channel")
 		}
-		r, err := prune(t, rt, m, "prune:ratio=0.3,criterion=random,compensate=none,multiple=1,min-channels=1", samples...)
+		m, r, err := pruned(t, rt, m, "prune:ratio=0.3,criterion=random,compensate=none,multiple=1,min-channels=1", samples...)
 		if err != nil {
 			t.Fatal(err)
 		}

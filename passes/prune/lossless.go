@@ -23,19 +23,15 @@ func (p *pruner) lossless(ctx context.Context) error {
 		if total(removed) == 0 {
 			break
 		}
-		original := p.env.Model.Clone()
-		verify := p.o.Verify
-		p.o.Verify = false // constants do contribute: the whole is compared below
+		original := p.env.Model.Clone() // constants do contribute: the whole is compared below
 		addends := f.addends(p, flat(removed))
-		err = p.remove(ctx, removed)
-		p.o.Verify = verify
-		if err != nil {
+		if err := p.cut(removed); err != nil {
 			return err
 		}
 		for _, a := range addends {
 			a.apply()
 		}
-		if verify {
+		if p.o.Verify {
 			if err := p.equal(ctx, original, p.env.Model, "before"); err != nil {
 				return err
 			}

@@ -60,6 +60,7 @@ type Options struct {
 	Compensate  Compensation `choices:"refit|merge|bias|none" help:"how layers that lose inputs make up for it; without samples biases take over what is expected behind normalizations"`
 	Ridge       float64      `min:"0" max:"1000" help:"of least squares, as a share of the mean variance of the inputs"`
 	Steps       int          `min:"1" max:"64" help:"spend a budget in so many steps, measuring the pools again before each; needs samples"`
+	MaxError    float64      `min:"0" help:"largest error of the outputs on held-out samples, as a share of their mean square: less is removed when the budget costs more; 0: any"`
 	Scope       Scope        `choices:"global|local" help:"spend a budget where it costs least, or the same everywhere"`
 	MaxRatio    float64      `min:"0" max:"1" help:"most that may be removed of one pool"`
 	MinChannels int          `min:"1" help:"fewest channels to leave in a pool"`

@@ -47,6 +47,7 @@ type pruner struct {
 	compared int       // samples that it was found on
 	state    *state    // what samples tell; nil without any
 	walked   []*fitted // layers that were refitted
+	outcome  outcome   // what that costs
 }
 
 // round is one removal.
@@ -127,41 +128,59 @@ func (p *pruner) lossy(ctx context.Context) error {
 	if err := p.observe(ctx); err != nil {
 		return err
 	}
+	if p.state == nil {
+		return p.blindly(ctx, removed)
+	}
+	best, err := p.attempt(ctx, removed)
+	if err == nil && p.o.MaxError > 0 && best.outcome.final.error > p.o.MaxError {
+		best, err = p.less(ctx, best, removed)
+	}
+	if err != nil {
+		return err
+	}
+	return p.adopt(ctx, best)
+}
+
+// blindly removes classes without samples; nil: by what the weights tell.
+func (p *pruner) blindly(ctx context.Context, removed [][]int) error {
 	if removed == nil {
-		if removed, err = p.choose(ctx); err != nil {
+		choices, err := p.choose(ctx)
+		if err != nil {
 			return err
 		}
+		removed = choices[0]
 	}
 	if total(removed) == 0 {
 		return p.nothing()
 	}
-	planned, layers := p.plan(removed), p.counterparts(removed)
 	var addends []addend
-	if p.state == nil && p.o.Compensate != NoCompensation {
+	if p.o.Compensate != NoCompensation {
 		addends = p.expected().addends(p, flat(removed))
 	}
-	if err := p.remove(ctx, removed); err != nil {
+	if err := p.checked(ctx, removed); err != nil {
+		return err
+	}
+	if err := p.cut(removed); err != nil {
 		return err
 	}
 	for _, a := range addends {
 		a.apply()
 	}
-	for i := range planned {
-		planned[i].apply()
-	}
-	return p.refit(ctx, layers)
+	return nil
 }
 
-// remove proves a removal and cuts the model.
-func (p *pruner) remove(ctx context.Context, removed [][]int) error {
-	classes := flat(removed)
-	if p.o.Verify {
-		if err := p.prove(ctx, classes); err != nil {
-			return err
-		}
+// checked proves a removal, if that is wanted.
+func (p *pruner) checked(ctx context.Context, removed [][]int) error {
+	if !p.o.Verify {
+		return nil
 	}
+	return p.prove(ctx, flat(removed))
+}
+
+// cut removes classes from the model.
+func (p *pruner) cut(removed [][]int) error {
 	p.rounds = append(p.rounds, round{p.analysis, p.bill, removed})
-	if err := p.analysis.Cut(classes); err != nil {
+	if err := p.analysis.Cut(flat(removed)); err != nil {
 		return diag.New("OP1003", "the cut model is not valid").Wrap(err)
 	}
 	return nil

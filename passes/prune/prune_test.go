@@ -27,9 +27,16 @@ import (
 // prune runs a spec over a model; the report is that of the last pass.
 func prune(t testing.TB, rt calib.Runner, m *graph.Model, spec string, samples ...map[string]calib.Array) (*passes.StepReport, error) {
 	t.Helper()
+	_, r, err := pruned(t, rt, m, spec, samples...)
+	return r, err
+}
+
+// pruned is prune for what becomes of the model, which with samples is another one.
+func pruned(t testing.TB, rt calib.Runner, m *graph.Model, spec string, samples ...map[string]calib.Array) (*graph.Model, *passes.StepReport, error) {
+	t.Helper()
 	steps, err := passes.Parse(all.Passes, spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pipe, err := all.Set().Arrange(steps, passes.PipelineOptions{})
 	if err != nil {
@@ -42,9 +49,9 @@ func prune(t testing.TB, rt calib.Runner, m *graph.Model, spec string, samples .
 	}
 	reports, err := pipe.Run(context.Background(), env)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return reports[len(reports)-1], nil
+	return env.Model, reports[len(reports)-1], nil
 }
 
 // memory are samples that are no files.

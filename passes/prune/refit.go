@@ -44,15 +44,12 @@ type fitted struct {
 	after    float64          // of what was chosen
 }
 
-// counterpart remembers, before the cut, the layers of the model with their place in the original.
+// counterparts remembers, before the cut, the layers of the model with their place in the original.
 func (p *pruner) counterparts(removed [][]int) []*fitted {
 	if p.state == nil || p.o.Compensate != Refit {
 		return nil
 	}
-	gone := make([]bool, p.analysis.NumClasses())
-	for _, k := range flat(removed) {
-		gone[k] = true
-	}
+	gone := p.marked(flat(removed))
 	var out []*fitted
 	for n := range p.env.Model.Main.Nodes() {
 		if n.Out(0) == nil {

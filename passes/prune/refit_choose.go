@@ -2,7 +2,6 @@ package prune
 
 import (
 	"context"
-	"os"
 
 	"github.com/onnxpass/onnxpass/passes/layerwise"
 )
@@ -15,12 +14,12 @@ const (
 	howRefit = "refit"
 	howMerge = "merge"
 	howBias  = "bias"
+	howNone  = "none"
 )
 
 // candidate is a change of a layer's weight, in the order of the matrices, and of its bias.
 type candidate struct {
 	how   string
-	ridge float64
 	delta []float32
 	shift []float64
 }
@@ -33,7 +32,7 @@ func (r *refit) rebuild(ctx context.Context, f *fitted) error {
 	}
 	l, _ := plainLayer(f.node)
 	biased := l.biased()
-	best := candidate{howMerge, 0, make([]float32, len(m.base)), make([]float64, f.matrix.Channels())}
+	best := candidate{howMerge, make([]float32, len(m.base)), make([]float64, f.matrix.Channels())}
 	f.how = best.how
 	if m.check.XX == nil || m.check.N == 0 {
 		return nil
@@ -43,7 +42,7 @@ func (r *refit) rebuild(ctx context.Context, f *fitted) error {
 		return err
 	}
 	f.after = f.before
-	list, err := r.candidates(m, biased, tools)
+	list, err := r.candidates(f, m, biased, tools)
 	if err != nil {
 		return err
 	}
@@ -56,36 +55,40 @@ func (r *refit) rebuild(ctx context.Context, f *fitted) error {
 			best, f.after, f.how = c, e, c.how
 		}
 	}
-	if os.Getenv("X_JOIN") != "" && best.how == howRefit {
-		m.fit.Join(m.check)
-		if best.delta, err = layerwise.NewFit(m.fit, best.ridge, biased, tools).Refit(); err != nil {
-			return err
-		}
-		if biased {
-			best.shift = m.scatter.Shift(best.delta)
-		}
-	}
 	r.store(f, l, m, best)
 	return nil
 }
 
-// candidates are the biases corrected alone, and least squares with each ridge.
-func (r *refit) candidates(m *measured, biased bool, tools layerwise.Tools) ([]candidate, error) {
+// candidates are least squares with each ridge, the bias corrected alone, and, of a
+// layer that lost inputs, its weights as they were with the bias corrected and without.
+func (r *refit) candidates(f *fitted, m *measured, biased bool, tools layerwise.Tools) ([]candidate, error) {
 	var out []candidate
-	add := func(how string, ridge float64, delta []float32) {
-		c := candidate{how, ridge, delta, make([]float64, m.fit.Layer.Channels())}
+	add := func(how string, delta []float32) {
+		c := candidate{how, delta, make([]float64, m.fit.Layer.Channels())}
 		if biased {
 			c.shift = m.scatter.Shift(delta)
 		}
 		out = append(out, c)
 	}
-	add(howBias, 0, make([]float32, len(m.base)))
 	for _, ridge := range ridges {
 		delta, err := layerwise.NewFit(m.fit, ridge, biased, tools).Refit()
 		if err != nil {
 			return nil, err
 		}
-		add(howRefit, ridge, delta)
+		add(howRefit, delta)
+	}
+	add(howMerge, make([]float32, len(m.base)))
+	if f.plain != nil {
+		delta := make([]float32, len(m.base))
+		for i, x := range layerwise.Matrix(f.matrix, f.plain.was) {
+			delta[i] = float32(x) - m.base[i]
+		}
+		add(howBias, delta)
+		shift := make([]float64, len(f.plain.added))
+		for i, x := range f.plain.added {
+			shift[i] = -x
+		}
+		out = append(out, candidate{howNone, delta, shift})
 	}
 	return out, nil
 }
@@ -98,9 +101,6 @@ func (r *refit) tools(ctx context.Context) layerwise.Tools {
 
 // store gives the layer the chosen weight and bias.
 func (r *refit) store(f *fitted, l *layer, m *measured, c candidate) {
-	if c.how == howMerge {
-		return
-	}
 	w := append([]float32(nil), m.base...)
 	for i, d := range c.delta {
 		w[i] += d

@@ -40,6 +40,7 @@ func (p *pruner) report() {
 		r.Fact("MACs left, channels rounded up", "%.1f %% (multiples of %d)", 100*last.bill.aligned(gone, p.o.Multiple)/first.bill.aligned(nil, p.o.Multiple), p.o.Multiple)
 	}
 	r.Fact("MACs in prunable layers", "%.1f %%", 100*first.bill.prunable())
+	p.reportOutcome()
 	if p.compared > 0 {
 		name := "largest difference to the silenced original"
 		if p.o.Lossless {
@@ -47,6 +48,38 @@ func (p *pruner) report() {
 		}
 		r.Fact(name, "%.2g of the output's root mean square, %d samples", p.proven, p.compared)
 	}
+}
+
+// reportOutcome tells what the removal costs on held-out samples, and what making up for it brought.
+func (p *pruner) reportOutcome() {
+	if p.state == nil || len(p.rounds) == 0 {
+		return
+	}
+	r, o := p.env.Report, p.outcome
+	n := len(p.state.heldOut.samples)
+	r.Fact("held out, channels removed", "%s, %d samples", o.plain, n)
+	if p.o.Compensate != NoCompensation {
+		r.Fact("held out, made up for", "%s (%s)", o.merged, p.merging())
+	}
+	if p.o.Compensate != Refit {
+		return
+	}
+	count := map[string]int{}
+	for _, f := range p.walked {
+		count[f.how]++
+	}
+	if !o.refitted {
+		r.Fact("held out, refitted", "not better: layers stay as merged")
+		return
+	}
+	r.Fact("held out, refitted", "%s", o.final)
+	r.Fact("layers refitted", "%d of %d behind removed channels (merged %d, bias alone %d, left %d)",
+		count[howRefit], len(p.walked), count[howMerge], count[howBias], count[howNone])
+}
+
+// String is the quality as people read it.
+func (q quality) String() string {
+	return fmt.Sprintf("SQNR %.1f dB, same argmax %.1f %%", q.sqnr, 100*q.top1)
 }
 
 // counts is how many classes of each pool are removed.

@@ -23,11 +23,16 @@ func (p *pruner) curves(ctx context.Context) ([]curve, error) {
 			Hinted("give samples with -d: they choose better and repair what is lost; prune:lossless=true costs nothing")
 		return p.byWeights()
 	}
-	order := p.ranked
-	if !p.o.Criterion.data() {
-		order = func(context.Context) ([]curve, error) { return p.byWeights() }
+	if p.state.curves != nil {
+		return p.state.curves, nil
 	}
-	return order(ctx)
+	var err error
+	if p.o.Criterion.data() {
+		p.state.curves, err = p.ranked(ctx)
+	} else {
+		p.state.curves, err = p.byWeights()
+	}
+	return p.state.curves, err
 }
 
 // blind is the criterion that takes the place of one that needs samples.

@@ -14,37 +14,57 @@ const sensitivityLevels = 4
 // sensitivityFloor is the least that a measured error counts for, as a part of the predicted one.
 const sensitivityFloor = 0.05
 
-// calibrate measures what the outputs lose when one pool alone is pruned and
-// made up for, at a few levels, and bends the pool's curve so that it meets
-// what was measured: a prediction from the samples that it was fitted to is
-// far too kind to sites with many channels, and knows nothing of the layers behind.
-func (p *pruner) calibrate(ctx context.Context, curves []curve, gone []int) error {
+// survey is what the outputs lose when one pool alone is pruned and made up
+// for, at a few levels of each pool beyond what is decided. A prediction from the samples that it was
+// fitted to is far too kind to sites with many channels, and knows nothing of the layers behind.
+type survey struct {
+	levels   [][]int
+	measured [][]float64
+}
+
+// survey measures the pools.
+func (p *pruner) survey(ctx context.Context, curves []curve, gone []int) (*survey, error) {
 	var base []int
 	for i, c := range curves {
 		base = append(base, c.order[:gone[i]]...)
+	}
+	if len(base) == 0 && p.state.survey != nil {
+		return p.state.survey, nil
 	}
 	lost := 0.0
 	if len(base) > 0 {
 		var err error
 		if lost, err = p.damage(ctx, base); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	for i := range curves {
-		c := &curves[i]
-		levels := c.levels(gone[i])
-		var measured []float64
-		for _, k := range levels {
+	s := &survey{make([][]int, len(curves)), make([][]float64, len(curves))}
+	for i, c := range curves {
+		s.levels[i] = c.levels(gone[i])
+		for _, k := range s.levels[i] {
 			e, err := p.damage(ctx, append(slices.Clone(base), c.order[gone[i]:k]...))
 			if err != nil {
-				return err
+				return nil, err
 			}
-			measured = append(measured, max(0, e-lost))
+			s.measured[i] = append(s.measured[i], max(0, e-lost))
 		}
-		c.bend(gone[i], levels, measured)
 		p.env.Advance("sensitivity", i+1, len(curves))
 	}
-	return nil
+	if len(base) == 0 {
+		p.state.survey = s
+	}
+	return s, nil
+}
+
+// bend is the curves with costs that meet what was measured, to the given power of
+// the prediction's part: 0 is what was measured alone, 1 what was predicted.
+func (s *survey) bend(curves []curve, gone []int, part float64) []curve {
+	out := slices.Clone(curves)
+	for i := range out {
+		out[i].cost = slices.Clone(curves[i].cost)
+		out[i].bend(gone[i], s.levels[i], s.measured[i], part)
+	}
+	return out
 }
 
 // levels are the removals to measure beyond those that are decided: the next step, the last, and those that halve the way between.
@@ -70,7 +90,7 @@ func (p *pruner) damage(ctx context.Context, classes []int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return p.state.judge.error(ctx, m)
+	return p.state.check.error(ctx, m)
 }
 
 // silenced is a copy of the model, uncut, that computes what the cut and merged one would.
@@ -79,10 +99,7 @@ func (p *pruner) silenced(classes []int) (*graph.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	gone := make([]bool, p.analysis.NumClasses())
-	for _, k := range classes {
-		gone[k] = true
-	}
+	gone := p.marked(classes)
 	for _, s := range p.state.sites {
 		pr := s.predict(gone, p.merging(), p.o.Ridge)
 		if len(pr.gone) == 0 {
@@ -117,7 +134,7 @@ func (l *layer) write(values, shift []float64) {
 }
 
 // bend makes the curve meet measured errors at the levels. Between two of them it keeps its shape.
-func (c *curve) bend(gone int, levels []int, measured []float64) {
+func (c *curve) bend(gone int, levels []int, measured []float64, part float64) {
 	at, reached, predicted := gone, 0.0, 0.0
 	for i, k := range levels {
 		sum := 0.0
@@ -125,13 +142,17 @@ func (c *curve) bend(gone int, levels []int, measured []float64) {
 			sum += e
 		}
 		predicted += sum
-		target := max(measured[i], sensitivityFloor*predicted, reached)
+		target := max(measured[i], sensitivityFloor*predicted)
+		if part > 0 {
+			target = math.Pow(target, 1-part) * math.Pow(predicted, part)
+		}
+		target = max(target, reached)
 		for x := at; x < k; x++ {
-			part := 1 / float64(k-at)
+			share := 1 / float64(k-at)
 			if sum > 0 && !math.IsInf(sum, 0) {
-				part = c.cost[x] / sum
+				share = c.cost[x] / sum
 			}
-			c.cost[x] = (target - reached) * part
+			c.cost[x] = (target - reached) * share
 		}
 		at, reached = k, target
 	}
