@@ -16,6 +16,10 @@ const stampBytes = 2 << 10
 // sizeTries bounds how often the assignment is made again because the file came out larger than its parts.
 const sizeTries = 4
 
+// clearly is by how many decades of loss, half a decibel, one form in all layers
+// has to be better than the mixture: the order in which layers are rounded moves both by as much.
+const clearly = 0.05
+
 // keepSize looks for the best assignment within a size.
 func (m *mixer) keepSize(ctx context.Context) (*trial, error) {
 	best, err := m.fit(ctx)
@@ -35,7 +39,7 @@ func (m *mixer) keepSize(ctx context.Context) (*trial, error) {
 			m.uniform = t
 		}
 	}
-	if m.uniform != nil && m.uniform.score < best.score {
+	if m.uniform != nil && m.uniform.score < best.score-clearly {
 		return m.uniform, nil
 	}
 	return best, nil
