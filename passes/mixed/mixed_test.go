@@ -183,6 +183,20 @@ func TestQualities(t *testing.T) {
 	}
 }
 
+// With labels a drop is one of accuracy, which may be far less than the predictions that change.
+func TestLabels(t *testing.T) {
+	rt := orttest.Runner(t)
+	j := job(t, rt, fashion, "mixed:max-drop=5,min-elems=256,formats=(codebook16,codebook4)", normal, "../../testdata/fashion/calib")
+	j.Labels = map[string]int{}
+	for i := range j.HeldOut.Len() {
+		j.Labels[j.HeldOut.Name(i)] = 99 // no class: nothing is right before, and nothing gets lost
+	}
+	d := run(t, j)
+	if got := fact(d.step, "budget max-drop=5"); !strings.Contains(got, "accuracy 0.00 %") || !strings.Contains(fact(d.step, "forms of weights"), "codebook4") || strings.Contains(fact(d.step, "forms of weights"), "codebook16") {
+		t.Errorf("%s: %v", got, d.step.Facts)
+	}
+}
+
 // Budgets out of reach are failed gates that say what comes closest.
 func TestOutOfReach(t *testing.T) {
 	rt := orttest.Runner(t)
@@ -289,6 +303,25 @@ func TestOptions(t *testing.T) {
 	}
 	if _, err := try(job(t, nil, fashion, "mixed", normal)); code(err) != "OP2005" {
 		t.Errorf("no budget: %v", err)
+	}
+}
+
+// TensorRT would look tables up at every run: they are refused there, and weights become int8 and int4.
+func TestUnfoldedTables(t *testing.T) {
+	rt := orttest.Runner(t)
+	j := job(t, rt, fashion, "mixed:bpw=8,formats=(int8,codebook16)", normal)
+	j.Target = target.Lookup("tensorrt")
+	if _, err := try(j); code(err) != "OP2005" {
+		t.Errorf("tables for TensorRT: %v", err)
+	}
+	j = job(t, rt, fashion, "mixed:bpw=6", normal)
+	j.Target = target.Lookup("tensorrt")
+	d := run(t, j)
+	if forms := fact(d.step, "forms of weights"); strings.Contains(forms, "codebook") || !strings.Contains(forms, "int4") {
+		t.Errorf("forms %s", forms)
+	}
+	for _, f := range d.Result.Findings {
+		t.Errorf("lint: %+v", f)
 	}
 }
 

@@ -80,8 +80,11 @@ func (m *mixer) grounds(t *trial) {
 	case m.uniform == t:
 		r.Fact("against the mixture", "%s in all layers is better by measurement", t.name)
 	case m.uniform != nil:
-		r.Fact("against "+m.uniform.name+" in all layers", "%.1f dB less loss at %.2f instead of %.2f bits per weight",
-			10*(m.uniform.score-t.score), m.bits(t), m.bits(m.uniform))
+		less, word := 10*(m.uniform.score-t.score), "less"
+		if less < 0 {
+			less, word = -less, "more"
+		}
+		r.Fact("against "+m.uniform.name+" in all layers", "%.1f dB %s loss at %.2f instead of %.2f bits per weight", less, word, m.bits(t), m.bits(m.uniform))
 	}
 	r.Fact("assignments judged", "%d", len(m.trials))
 }
