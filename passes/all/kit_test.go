@@ -86,8 +86,11 @@ func TestInterfaceStays(t *testing.T) {
 				continue // random numbers are no sample rate
 			}
 			spec := p.Name
-			if spec == "prune" { // it asks how much
+			switch spec { // these ask how much
+			case "prune":
 				spec += ":ratio=0.3,multiple=1,min-channels=1"
+			case "mixed":
+				spec += ":bpw=8"
 			}
 			done, in := transform(t, rt, path, spec, 0)
 			if diff := passes.InterfaceChanges(in, done.Model); len(diff) > 0 {
