@@ -364,6 +364,22 @@ func TestReasonsToStay(t *testing.T) {
 	}
 }
 
+// What is in 8 bits already stays so, and is listed.
+func TestIntegersStay(t *testing.T) {
+	m, err := text.Parse(`<ir_version: 8, opset_import: ["" : 13]>
+main (float[2,64] x) => (float[a,b] y) <int8[64,48] q = random(1), float s = {0.01}> {
+ w = DequantizeLinear (q, s)
+ y = MatMul (x, w)
+}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, m, "codebook", "ort", nil, nil).report("codebook")
+	if len(r.Skips) != 1 || !strings.Contains(r.Skips[0].Reason, "8 bits already") || r.Edits > 0 {
+		t.Errorf("%+v, %d edits", r.Skips, r.Edits)
+	}
+}
+
 func TestOptionsThatContradict(t *testing.T) {
 	for spec, want := range map[string]string{
 		"k=16,bits=8": "contradict", "granularity=group:0": "granularity", "granularity=groups": "granularity", "k=1": "one entry",

@@ -36,6 +36,11 @@ func (p *plan) decide() error {
 		}
 		return p.env.Select.Match(n)
 	}})
+	for n := range p.env.Model.All() {
+		if p.integer(n) {
+			p.env.Skip(n, "the weight stays: it is stored in 8 bits already")
+		}
+	}
 	for _, l := range left {
 		p.env.Skip(l.Node, "the weight stays: "+l.Reason)
 	}
@@ -58,6 +63,15 @@ func (p *plan) decide() error {
 		p.items = append(p.items, it)
 	}
 	return nil
+}
+
+// integer says whether n dequantizes a large constant.
+func (p *plan) integer(n *graph.Node) bool {
+	if !n.Is("DequantizeLinear") || n.In(0) == nil || n.In(0).Const() == nil {
+		return false
+	}
+	size, err := n.In(0).Const().NumElements()
+	return err == nil && size >= p.opt.MinElems
 }
 
 const already = "it is stored as codes already"
