@@ -55,7 +55,7 @@ func layerOutputs(m *graph.Model) [][]*graph.Value {
 }
 
 // A walk through the layers gives the values of a run of the whole model,
-// whether the cut follows or stays.
+// whether the cut follows or stays, and for samples that join half-way.
 func TestFrontierComputesWhatTheModelDoes(t *testing.T) {
 	rt := orttest.Runner(t)
 	for name, m := range frontierModels(t) {
@@ -67,11 +67,17 @@ func TestFrontierComputesWhatTheModelDoes(t *testing.T) {
 			}
 			c := &calib.Calibration{Runner: rt, Samples: set, Threads: 1}
 			want := wholeRun(t, c, m, slices.Concat(steps...))
-			f, err := calib.NewFrontier(context.Background(), c, m, slices.Concat(steps...))
+			first := &calib.Calibration{Runner: rt, Samples: set.Pick([]int{0}), Threads: 1}
+			f, err := calib.NewFrontier(context.Background(), first, m, slices.Concat(steps...))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for k, values := range steps {
+				if k == len(steps)/2 {
+					if err := f.Extend(context.Background(), set.Pick([]int{1})); err != nil {
+						t.Fatal(err)
+					}
+				}
 				got := oneStep(t, f, values, k%3 != 1 || k == len(steps)-1)
 				for i, v := range values {
 					for s := range f.Len() {
