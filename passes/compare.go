@@ -3,6 +3,7 @@ package passes
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/onnx"
+	"github.com/onnxpass/onnxpass/onnx/dtype"
 )
 
 // CompareOptions steer Compare.
@@ -32,6 +34,7 @@ func CompareRunners(ctx context.Context, refRunner, runner calib.Runner, ref, mo
 	}
 	defer a.Close()
 	defer b.Close()
+	b = &narrowed{Session: b}
 	before, after := &classes{Session: a}, &classes{Session: b}
 	if o.Labels != nil {
 		a, b = before, after
@@ -174,4 +177,37 @@ func digestOf(s *calib.Set) (string, error) {
 		return "", nil
 	}
 	return s.Digest()
+}
+
+// narrowed is a session that takes float32 samples for 16-bit inputs, as a model has whose interface was converted.
+type narrowed struct{ calib.Session }
+
+// Run converts what the inputs declare otherwise.
+func (n *narrowed) Run(ctx context.Context, in map[string]calib.Array, use func([]calib.Array) error) error {
+	var own map[string]calib.Array
+	for _, p := range n.Inputs() {
+		a, ok := in[p.Name]
+		if !ok || a.Type != onnx.Float || p.Elem != onnx.Float16 && p.Elem != onnx.BFloat16 {
+			continue
+		}
+		var scratch []float32
+		x, err := a.Float32s(&scratch)
+		if err != nil {
+			return err
+		}
+		if own == nil {
+			own = maps.Clone(in)
+		}
+		b := make([]byte, 2*len(x))
+		if p.Elem == onnx.Float16 {
+			dtype.EncodeF16(b, x)
+		} else {
+			dtype.EncodeBF16(b, x)
+		}
+		own[p.Name] = calib.Array{Type: p.Elem, Shape: a.Shape, Bytes: b}
+	}
+	if own != nil {
+		in = own
+	}
+	return n.Session.Run(ctx, in, use)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph"
@@ -110,8 +111,14 @@ func (w *work) execute(ctx context.Context, m *onnx.Model) error {
 	case w.Runner == nil:
 		w.unproven("no runtime library").Hinted("see onnxpass runtime status")
 		return nil
+	case w.HeldOut.Len() == 0 && computesBFloat16(m):
+		w.unproven("no samples to run it on").Hinted("give some with -d or --verify-data")
+		return nil
 	case w.HeldOut.Len() == 0:
 		return w.opens(ctx, m)
+	}
+	if computesBFloat16(m) {
+		return w.executeElsewhere(ctx, m)
 	}
 	v, err := Compare(ctx, w.Runner, w.Model, m, w.HeldOut, w.comparison("verify"))
 	if err != nil {
@@ -120,6 +127,32 @@ func (w *work) execute(ctx context.Context, m *onnx.Model) error {
 	w.result.Verify = v
 	w.noteWeak(v)
 	return w.peer(ctx, m)
+}
+
+// executeElsewhere compares the new model in the target's own runtime with the original: the runner has no kernels for it.
+func (w *work) executeElsewhere(ctx context.Context, m *onnx.Model) error {
+	if w.Peer == nil {
+		w.unproven("ONNX Runtime has no bfloat16 kernels on the CPU, and no other runtime was asked")
+		return nil
+	}
+	v, err := CompareRunners(ctx, w.Runner, w.Peer, w.Model, m, w.HeldOut, w.comparison("verify"))
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		w.judge.gate("runs", "OP4008", "the new model cannot be run", false, "runs in "+w.Peer.Name(), err.Error())
+		return nil
+	}
+	w.result.Verify = v
+	w.noteWeak(v)
+	return nil
+}
+
+// computesBFloat16 says whether a node of the main graph converts to bfloat16, as every model does that computes in it.
+func computesBFloat16(m *onnx.Model) bool {
+	return m.Graph != nil && slices.ContainsFunc(m.Graph.Node, func(n *onnx.Node) bool {
+		return n.OpType == "Cast" && slices.ContainsFunc(n.Attribute, func(a *onnx.Attribute) bool { return a.Name == "to" && a.I == int64(onnx.BFloat16) })
+	})
 }
 
 // weakSQNR and weakCosine are what a file that still does its work is seldom below.
@@ -253,7 +286,7 @@ func (w *work) peerGate() {
 	v := w.result.Verify
 	switch {
 	case v == nil || v.Peer == nil:
-		if w.NeedPeer {
+		if w.NeedPeer && (v == nil || w.Peer == nil || v.Runtime != w.Peer.Name()) {
 			why := "it was not asked"
 			if w.NoPeer != nil {
 				why = w.NoPeer.Error()

@@ -79,7 +79,7 @@ func bytesOf[T any](n int, v T) []T {
 
 // Every archive that ONNX Runtime can run computes about the same afterwards, has the same interface, gives the same
 // bytes at every run, and finds nothing to do a second time. float16 rounds to 2^-11: a handful of operators in a row
-// keep 50 dB, int8 codes near a rounding step 40.
+// keep 50 dB, int8 codes next to a rounding step 35.
 func TestArchivesComputeTheSame(t *testing.T) {
 	rt := orttest.Runner(t)
 	archives(t, func(t *testing.T, _ string, _ *txtar.Archive, section map[string]string) {
@@ -116,7 +116,7 @@ func TestArchivesComputeTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.Worst < 40 || math.IsNaN(v.Worst) {
+		if v.Worst < 35 || math.IsNaN(v.Worst) {
 			t.Errorf("SQNR %.1f dB", v.Worst)
 		}
 	})
