@@ -11,7 +11,6 @@ type row struct {
 	divergence               float64
 	diverged                 int64 // positions of divergence
 	undefined, broken        int64
-	balance                  balance
 }
 
 func (r *row) add(o row) {
@@ -25,7 +24,6 @@ func (r *row) add(o row) {
 	r.diverged += o.diverged
 	r.undefined += o.undefined
 	r.broken += o.broken
-	r.balance.add(o.balance)
 }
 
 // number is the type of elements that are compared.
@@ -79,10 +77,6 @@ func (r *row) agreement(name string, samples int) Agreement {
 	}
 	if r.diverged > 0 {
 		a.Divergence = r.divergence / float64(r.diverged)
-	}
-	a.Balanced = math.Pow(10, -a.SQNR/10)
-	if b, ok := r.balance.mean(); ok {
-		a.Balanced = b
 	}
 	if r.positions > 0 {
 		a.Top1 = float64(r.same) / float64(r.positions)

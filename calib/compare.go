@@ -35,13 +35,8 @@ type Agreement struct {
 	// Divergence is the mean over positions of the Kullback-Leibler divergence of
 	// softmax(out) from softmax(ref), in nats. Only a Meter measures it, where it is told to.
 	Divergence float64
-	// Balanced is like 10^(-SQNR/10), the power of the error over that of the signal, but for each
-	// element of the class axis by itself, and their mean: a detector's boxes do not drown out its
-	// scores. A signal counts at least a hundredth of the mean one. Only a Meter that is told which
-	// outputs are logits measures it; else, and without a class axis, it is the plain ratio.
-	Balanced  float64
-	Undefined int64 // elements that are NaN, or the same infinity, in both: left out
-	Broken    int64 // elements that are NaN or infinite in only one of the two
+	Undefined  int64 // elements that are NaN, or the same infinity, in both: left out
+	Broken     int64 // elements that are NaN or infinite in only one of the two
 }
 
 // Distance is the SQNR of one sample over all outputs.
@@ -245,9 +240,6 @@ func compareElements[T number](c *comparer, a, b []T, shape []int64, k int) (row
 	r := distance(a, b)
 	if !c.plain {
 		r.same, r.positions = agree(a, b, shape)
-	}
-	if c.logit != nil {
-		r.balance = balanced(a, b, shape)
 	}
 	if k < len(c.logit) && c.logit[k] {
 		r.divergence, r.diverged = divergence(a, b, shape)

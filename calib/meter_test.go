@@ -44,22 +44,3 @@ func TestMeterDivergence(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
-
-// The balance over classes, worked out by hand: every class has its own ratio
-// of error to signal, and a weak one counts a hundredth of the mean signal.
-func TestMeterBalance(t *testing.T) {
-	m := calib.NewMeter([]calib.Port{{Name: "a"}, {Name: "b"}}, []bool{false, false})
-	dims, flat := []int64{1, 2, 3}, []int64{1, 1}
-	ref := []calib.Array{array(dims, 10, 1, 0, 10, 1, 0), array(flat, 2)}
-	out := []calib.Array{array(dims, 11, 1.5, 0.1, 10, 1, 0), array(flat, 1)}
-	for range 2 {
-		if err := m.Add("", ref, out); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got := m.Comparison().Outputs
-	want := (1.0/200 + 0.25/2 + 0.01/(0.01*202/3)) / 3
-	if math.Abs(got[0].Balanced-want) > 1e-6 || math.Abs(got[1].Balanced-0.25) > 1e-6 {
-		t.Errorf("%v and %v, want %v and 0.25", got[0].Balanced, got[1].Balanced, want)
-	}
-}

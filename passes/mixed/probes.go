@@ -223,7 +223,7 @@ func losses(d probe.Damage, i int, logits []bool) []float64 {
 	if logits[i] && d.Outputs[i].Positions > 0 {
 		return []float64{d.Outputs[i].Divergence, d.Noise(i)}
 	}
-	return []float64{d.Outputs[i].Balanced}
+	return []float64{d.Noise(i)}
 }
 
 // added is the sum of two lists; the first may be nil.
