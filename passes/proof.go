@@ -140,6 +140,10 @@ func (w *work) executeElsewhere(ctx context.Context, m *onnx.Model) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
+		if _, old := CompareRunners(ctx, w.Runner, w.Peer, w.Model, w.Model, w.HeldOut.Spread(1), CompareOptions{Threads: w.Threads}); old != nil {
+			w.unproven("the target's own runtime does not run the original either").Wrap(old)
+			return ctx.Err()
+		}
 		w.judge.gate("runs", "OP4008", "the new model cannot be run", false, "runs in "+w.Peer.Name(), err.Error())
 		return nil
 	}
