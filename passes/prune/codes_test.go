@@ -21,7 +21,7 @@ m (uint8[2, 3, 8, 8] x) => (uint8[2, 4, 8, 8] y)
 func TestCodedModelsArePruned(t *testing.T) {
 	rt := orttest.Runner(t)
 	m := parse(t, coded)
-	r, err := prune(t, rt, m, "prune:macs=0.6,compensate=none", []map[string]calib.Array{feed(t, m, nil, 1)}...)
+	m, r, err := pruned(t, rt, m, "prune:macs=0.6,compensate=none", []map[string]calib.Array{feed(t, m, nil, 1)}...)
 	if err != nil {
 		t.Fatal(err)
 	}
