@@ -132,7 +132,7 @@ func (w *work) execute(ctx context.Context, m *onnx.Model) error {
 // executeElsewhere compares the new model in the target's own runtime with the original: the runner has no kernels for it.
 func (w *work) executeElsewhere(ctx context.Context, m *onnx.Model) error {
 	if w.Peer == nil {
-		w.unproven("ONNX Runtime has no bfloat16 kernels on the CPU, and no other runtime was asked")
+		w.unproven("ONNX Runtime has no bfloat16 kernels on the CPU, and no other runtime was asked").Hinted("OpenVINO computes it: have its library found and use --target openvino")
 		return nil
 	}
 	v, err := CompareRunners(ctx, w.Runner, w.Peer, w.Model, m, w.HeldOut, w.comparison("verify"))

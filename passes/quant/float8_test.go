@@ -9,7 +9,6 @@ import (
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/calib/ort/orttest"
-	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/diag"
 	"github.com/onnxpass/onnxpass/passes"
@@ -135,7 +134,7 @@ main (float[1, 32, 8, 8] x) => (float[1, 32] y)
 
 // Targets without float8 products say so.
 func TestFloat8Refused(t *testing.T) {
-	var g *graph.Model = model(t, `<ir_version: 9, opset_import: ["" : 19]> main (float[1, 2] x) => (float[1, 2] y) { y = Relu (x) }`)
+	g := model(t, `<ir_version: 9, opset_import: ["" : 19]> main (float[1, 2] x) => (float[1, 2] y) { y = Relu (x) }`)
 	for profile, code := range map[string]string{"openvino": "OP3462", "portable": "OP3462"} {
 		_, err := newPlanner(&passes.Env{Model: g, Target: lookup(profile)}, Options{Format: FormatE4M3})
 		checkCode(t, err, code)
