@@ -16,6 +16,7 @@ import (
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph"
 	"github.com/onnxpass/onnxpass/graph/axes"
+	"github.com/onnxpass/onnxpass/graph/graphtest"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx/text"
 )
@@ -25,17 +26,7 @@ var update = flag.Bool("update", false, "rewrite the expected texts")
 // parse reads a model in text form.
 func parse(t testing.TB, src string) *graph.Model {
 	t.Helper()
-	proto, err := text.Parse(src)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := graph.Import(proto)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Infer(); err != nil {
-		t.Fatal(err)
-	}
+	m := graphtest.Parse(t, src)
 	if err := verify.Model(m); err != nil {
 		t.Fatal(err)
 	}

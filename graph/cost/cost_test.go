@@ -5,24 +5,13 @@ import (
 	"testing"
 
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/graphtest"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/text"
 )
 
 func parse(t *testing.T, body string) *graph.Model {
 	t.Helper()
-	m, err := text.Parse(`<ir_version: 8, opset_import: ["" : 17]>` + body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := graph.Import(m)
-	if err == nil {
-		err = g.Infer()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return graphtest.Parse(t, `<ir_version: 8, opset_import: ["" : 17]>`+body)
 }
 
 func TestMACs(t *testing.T) {

@@ -40,6 +40,7 @@ var rank = []struct {
 	{"graph/cost", 32, false},
 	{"graph/region", 32, false},
 	{"graph/axes", 32, false},
+	{"graph/graphtest", 31, false},
 	{"graph/infer", 25, false},
 	{"graph", 30, false},
 	{"onnx/text", 20, false},

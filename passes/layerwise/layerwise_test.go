@@ -10,8 +10,8 @@ import (
 
 	"github.com/onnxpass/onnxpass/calib"
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/graphtest"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/text"
 	"github.com/onnxpass/onnxpass/passes/layerwise"
 )
 
@@ -47,18 +47,7 @@ var cases = map[string]string{
 
 func model(t testing.TB, body string) *graph.Model {
 	t.Helper()
-	m, err := text.Parse(`<ir_version: 8, opset_import: ["" : 13]> ` + body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := graph.Import(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := g.Infer(); err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return graphtest.Parse(t, `<ir_version: 8, opset_import: ["" : 13]> `+body)
 }
 
 // source is samples in memory.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/graphtest"
 	"github.com/onnxpass/onnxpass/onnx/text"
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/target"
@@ -25,18 +26,7 @@ var known = []passes.Pass{FP16, BF16, Storage}
 // parse reads and infers a model text.
 func parse(t testing.TB, src string) *graph.Model {
 	t.Helper()
-	p, err := text.Parse(src)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := graph.Import(p)
-	if err == nil {
-		err = m.Infer()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return graphtest.Parse(t, src)
 }
 
 // convert runs one pass alone.

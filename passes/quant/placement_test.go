@@ -12,7 +12,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/onnxpass/onnxpass/graph"
-	"github.com/onnxpass/onnxpass/onnx/text"
+	"github.com/onnxpass/onnxpass/graph/graphtest"
 	"github.com/onnxpass/onnxpass/passes"
 	"github.com/onnxpass/onnxpass/passes/target"
 )
@@ -66,18 +66,7 @@ func placement(t *testing.T, file string) {
 // model parses and infers a model text.
 func model(t testing.TB, src string) *graph.Model {
 	t.Helper()
-	m, err := text.Parse(src)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := graph.Import(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := g.Infer(); err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return graphtest.Parse(t, src)
 }
 
 // planned is the plan for a model text without samples.

@@ -36,7 +36,7 @@ func (f *Float8) Fit(s *Source) (Coding, string, error) {
 		return nil, "the weight holds NaN or infinity", nil
 	}
 	g := &float8{format: f, weight: s.Weight, how: formFor(s.Weight, f.Target), scale: make([]float32, s.Channels)}
-	each(f.Threads, s.Channels, func(c int) { g.search(c, s.X[c*s.Cols:(c+1)*s.Cols], s.Of(c)) })
+	Each(f.Threads, s.Channels, func(c int) { g.search(c, s.X[c*s.Cols:(c+1)*s.Cols], s.Of(c)) })
 	return g, "", nil
 }
 

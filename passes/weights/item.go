@@ -72,7 +72,7 @@ func (it *Item) fit(s *Source) error {
 func (it *Item) nearest(x []float32) []float32 {
 	out := append([]float32(nil), x...)
 	unit := it.Coding.Unit()
-	each(0, it.Channels, func(c int) {
+	Each(0, it.Channels, func(c int) {
 		row := out[c*it.Cols : (c+1)*it.Cols]
 		for col := 0; col < len(row); col += unit {
 			it.Coding.Round(c, col, row[col:min(col+unit, len(row))], nil)

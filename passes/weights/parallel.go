@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// each calls fn for 0 to n-1 on several goroutines, in contiguous shares; the
+// Each calls fn for 0 to n-1 on several goroutines, in contiguous shares; the
 // calls must not depend on each other. A panic in one of them is the caller's.
-func each(threads, n int, fn func(i int)) {
+func Each(threads, n int, fn func(i int)) {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}

@@ -14,7 +14,7 @@ func (g *grid) search(s *Source) {
 	for _, v := range s.X {
 		largest = max(largest, math.Abs(float64(v)))
 	}
-	each(g.format.Threads, s.Channels, func(c int) {
+	Each(g.format.Threads, s.Channels, func(c int) {
 		weight := s.Of(c)
 		for b := range g.blocks() {
 			from := b * g.block

@@ -29,7 +29,7 @@ func (g *grid) Store(w *Weight, x []float32, pass string) error {
 func (g *grid) codes(w *Weight, x []float32) *onnx.Tensor {
 	t := g.codeType()
 	bytes := make([]byte, len(x))
-	each(g.format.Threads, w.Channels, func(c int) {
+	Each(g.format.Threads, w.Channels, func(c int) {
 		for k := c * w.Cols; k < (c+1)*w.Cols; k++ {
 			q := int(g.code(x[k], c*g.blocks()+k%w.Cols/g.block))
 			if g.how == widenCentred {

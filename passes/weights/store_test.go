@@ -19,9 +19,9 @@ import (
 	"github.com/onnxpass/onnxpass/calib/ort/orttest"
 	"github.com/onnxpass/onnxpass/calib/runtimelib"
 	"github.com/onnxpass/onnxpass/graph"
+	"github.com/onnxpass/onnxpass/graph/graphtest"
 	"github.com/onnxpass/onnxpass/graph/verify"
 	"github.com/onnxpass/onnxpass/onnx"
-	"github.com/onnxpass/onnxpass/onnx/text"
 	"github.com/onnxpass/onnxpass/passes/target"
 	"github.com/onnxpass/onnxpass/passes/weights"
 )
@@ -64,18 +64,7 @@ var readers = map[string]string{
 func parse(t testing.TB, body string, opset int) *graph.Model {
 	t.Helper()
 	ir := map[int]int{13: 7, 19: 9, 21: 10}[opset]
-	p, err := text.Parse(fmt.Sprintf(`<ir_version: %d, opset_import: ["" : %d]> m %s`, ir, opset, body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := graph.Import(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Infer(); err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return graphtest.Parse(t, fmt.Sprintf(`<ir_version: %d, opset_import: ["" : %d]> m %s`, ir, opset, body))
 }
 
 // formats are those that a target may take.

@@ -2,8 +2,6 @@ package palette
 
 import (
 	"fmt"
-	"runtime"
-	"sync"
 
 	"github.com/onnxpass/onnxpass/onnx"
 	"github.com/onnxpass/onnxpass/onnx/dtype"
@@ -240,7 +238,7 @@ func size(t onnx.DataType) int64 { return int64(t.Bits()) / 8 }
 func (c *coding) codes(x []float32) []byte {
 	w := c.weight
 	out := make([]byte, len(x)/c.Unit())
-	each(c.threads, w.Channels, func(ch int) {
+	weights.Each(c.threads, w.Channels, func(ch int) {
 		t := c.table(ch)
 		from, to := ch*w.Cols/c.Unit(), (ch+1)*w.Cols/c.Unit()
 		if c.scale != nil && c.scale[ch] == 0 {
@@ -264,28 +262,4 @@ func (c *coding) codes(x []float32) []byte {
 		}
 	})
 	return out
-}
-
-// each calls fn for 0 to n-1 on several goroutines, in contiguous shares. A panic in one of them is the caller's.
-func each(threads, n int, fn func(i int)) {
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	threads = max(1, min(threads, n))
-	failed := make([]any, threads)
-	var group sync.WaitGroup
-	for k := range threads {
-		group.Go(func() {
-			defer func() { failed[k] = recover() }()
-			for i := k * n / threads; i < (k+1)*n/threads; i++ {
-				fn(i)
-			}
-		})
-	}
-	group.Wait()
-	for _, f := range failed {
-		if f != nil {
-			panic(f)
-		}
-	}
 }

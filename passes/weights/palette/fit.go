@@ -26,7 +26,7 @@ func (c *coding) fit(f *Format, s *weights.Source) {
 		return
 	}
 	c.tables = make([]*Table, c.groups())
-	each(f.Threads, len(c.tables), func(g int) {
+	weights.Each(f.Threads, len(c.tables), func(g int) {
 		c.tables[g] = t.table(g*c.group, min((g+1)*c.group, s.Channels))
 	})
 	if c.whole {
