@@ -49,8 +49,8 @@ func (p *pruner) choose(ctx context.Context) ([][][]int, error) {
 	return out, nil
 }
 
-// bounds are the unit and the most classes to remove of a pool.
-func (p *pruner) bounds(pool *axes.Pool) (unit, limit int) {
+// bounds are the unit and the most classes to remove of a pool of which that part may go.
+func (p *pruner) bounds(pool *axes.Pool, part float64) (unit, limit int) {
 	each := pool.Touches[0].Each
 	if len(pool.Sources) > 0 {
 		for _, t := range pool.Touches {
@@ -61,7 +61,7 @@ func (p *pruner) bounds(pool *axes.Pool) (unit, limit int) {
 	}
 	n := len(pool.Classes)
 	unit = p.o.Multiple / gcd(p.o.Multiple, each)
-	least := max(1, (p.o.MinChannels+each-1)/each, int(math.Ceil(float64(n)*(1-p.o.MaxRatio)-1e-9)))
+	least := max(1, (p.o.MinChannels+each-1)/each, int(math.Ceil(float64(n)*(1-part)-1e-9)))
 	return unit, max(0, n-roundUp(least, unit))
 }
 
@@ -117,42 +117,6 @@ func (p *pruner) even(curves []curve) ([][]int, error) {
 	}
 	return [][]int{uniform(curves, high)}, nil
 }
-
-// spend meets the budget where it costs least, in as many steps as the options
-// say. With samples each begins with measuring what the pools lose beyond what
-// went before. Refitting repairs some of that: when it follows, a second choice
-// that trusts the prediction a little more is worth trying.
-func (p *pruner) spend(ctx context.Context, curves []curve) ([][]int, error) {
-	gone := make([]int, len(curves))
-	_, goal := p.budget(gone)
-	if p.state == nil {
-		gone, err := p.greedy(curves, gone, goal)
-		return [][]int{gone}, err
-	}
-	var second []int
-	for i := range p.o.Steps {
-		s, err := p.survey(ctx, curves, gone)
-		if err != nil {
-			return nil, err
-		}
-		before, to := gone, 1-(1-goal)*float64(i+1)/float64(p.o.Steps)
-		if gone, err = p.greedy(s.bend(curves, before, 0), before, to); err != nil {
-			return nil, err
-		}
-		if p.o.Compensate == Refit {
-			if second, err = p.greedy(s.bend(curves, before, trust), before, to); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if second == nil || slices.Equal(gone, second) {
-		return [][]int{gone}, nil
-	}
-	return [][]int{gone, second}, nil
-}
-
-// trust is the part of the prediction in the second choice.
-const trust = 0.3
 
 // greedy removes, step by step, what costs least error for what it saves of
 // what is still to be saved, and gives back at the end what was too much.
@@ -269,7 +233,7 @@ func (p *pruner) nothing() error {
 		e.With("pools", fmt.Sprintf("%d could shrink, but none has channels that are constant, zero or unused", n))
 	} else if n > 0 {
 		e.With("pools", fmt.Sprintf("%d could shrink, but none by a step that leaves %d channels or more, a multiple of %d, within max-ratio %g and the ratio asked for",
-			n, p.o.MinChannels, p.o.Multiple, p.o.MaxRatio))
+			n, p.o.MinChannels, p.o.Multiple, p.maxRatio()))
 	}
 	return e.With(p.holders()...).
 		Hinted("onnxpass explain-prune lists every layer with the reason; max-ratio, min-channels and multiple bound what may go")

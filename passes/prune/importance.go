@@ -15,7 +15,7 @@ func (p *pruner) ranked(ctx context.Context) ([]curve, error) {
 	pools := p.analysis.Pools
 	out := make([]curve, len(pools))
 	err := calib.InTurn(len(pools), p.parallel(), func(i int, _ func(func() error) error) error {
-		out[i].unit, out[i].limit = p.bounds(&pools[i])
+		out[i].unit, out[i].limit = p.bounds(&pools[i], p.maxRatio())
 		sites := p.sitesOf(pools[i].Classes)
 		if len(sites) == 0 || p.state.blind[pools[i].Classes[0]] {
 			out[i] = p.byNorm(i)

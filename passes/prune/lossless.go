@@ -168,7 +168,7 @@ func (f *folding) removable(p *pruner) [][]int {
 				list = append(list, k)
 			}
 		}
-		unit, _ := p.bounds(pool)
+		unit, _ := p.bounds(pool, p.maxRatio())
 		n := len(pool.Classes)
 		left := min(n, roundUp(max(1, n-len(list)), unit))
 		out[i] = list[:max(0, n-left)]

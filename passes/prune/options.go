@@ -62,7 +62,7 @@ type Options struct {
 	Steps       int          `min:"1" max:"64" help:"spend a budget in so many steps, measuring the pools again before each; needs samples"`
 	MaxError    float64      `min:"0" help:"largest error of the outputs on held-out samples, as a share of their mean square: less is removed when the budget costs more; 0: any"`
 	Scope       Scope        `choices:"global|local" help:"spend a budget where it costs least, or the same everywhere"`
-	MaxRatio    float64      `min:"0" max:"1" help:"most that may be removed of one pool"`
+	MaxRatio    float64      `min:"0" max:"1" help:"most that may be removed of one pool; 0: 0.5, and with samples 0.95 where that does better"`
 	MinChannels int          `min:"1" help:"fewest channels to leave in a pool"`
 	Multiple    int          `min:"1" max:"256" help:"round what is left of a pool up to a multiple, which runtimes compute faster"`
 	Heads       string       `choices:"heads|head-dim|off" help:"what of attention layers may be removed"`
@@ -74,7 +74,7 @@ type Options struct {
 }
 
 func defaults() Options {
-	return Options{Criterion: OBS, Compensate: Refit, Ridge: 1e-3, Steps: 1, Scope: Global, MaxRatio: 0.5, MinChannels: 8, Multiple: 8, Heads: "heads", Constant: Proven, Verify: true}
+	return Options{Criterion: OBS, Compensate: Refit, Ridge: 1e-3, Steps: 1, Scope: Global, MinChannels: 8, Multiple: 8, Heads: "heads", Constant: Proven, Verify: true}
 }
 
 // Validate asks for exactly one way to say how much.

@@ -80,7 +80,7 @@ func (p *pruner) shareCurve(i int, share []float64) (curve, bool) {
 		return curve{}, false
 	}
 	c := curve{order: slices.Clone(pool.Classes)}
-	c.unit, c.limit = p.bounds(pool)
+	c.unit, c.limit = p.bounds(pool, p.maxRatio())
 	slices.SortStableFunc(c.order, func(a, b int) int { return cmp.Compare(share[a], share[b]) })
 	for _, k := range c.order {
 		c.cost = append(c.cost, share[k])
@@ -92,7 +92,7 @@ func (p *pruner) shareCurve(i int, share []float64) (curve, bool) {
 func (p *pruner) normCurve(i int, score []float64) curve {
 	pool := &p.analysis.Pools[i]
 	c := curve{order: slices.Clone(pool.Classes)}
-	c.unit, c.limit = p.bounds(pool)
+	c.unit, c.limit = p.bounds(pool, p.maxRatio())
 	if score == nil {
 		c.limit = 0
 		return c

@@ -9,7 +9,7 @@ import (
 )
 
 // sensitivityLevels is how many removals of one pool are measured.
-const sensitivityLevels = 4
+const sensitivityLevels = 6
 
 // sensitivityFloor is the least that a measured error counts for, as a part of the predicted one.
 const sensitivityFloor = 0.05

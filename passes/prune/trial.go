@@ -63,6 +63,7 @@ func (p *pruner) attempt(ctx context.Context, given [][]int) (*pruner, error) {
 			if e, err = p.state.check.error(ctx, q.env.Model); err != nil {
 				return nil, err
 			}
+			e *= p.handicap(removed)
 		}
 		if best == nil || e < least {
 			best, least = q, e
