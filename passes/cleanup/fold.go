@@ -28,7 +28,8 @@ var Fold = passes.New(passes.Info{
 results become initializers; without a runtime library the common ones are computed here. Shape arithmetic is folded as far
 as shapes are known, also when the tensors themselves are not (Shape of a tensor of fixed size).
 
-Left alone: random operators, QuantizeLinear and DequantizeLinear (int8 weights must stay int8), nodes with subgraphs,
+Left alone: random operators, QuantizeLinear and DequantizeLinear (int8 weights must stay int8), weights stored as codes and
+tables, nodes with subgraphs,
 operators of other domains, results larger than the limit that do not replace constants of that size, and nodes that
 compute an output of the graph directly.`,
 	Phase: passes.Cleanup,
@@ -36,7 +37,7 @@ compute an output of the graph directly.`,
 }, FoldOptions{Limit: defaultLimit}, fold)
 
 func fold(ctx context.Context, env *passes.Env, o FoldOptions) error {
-	f := &folding{env: env, limit: int64(o.Limit), resolved: map[*graph.Node]bool{}, waits: map[*graph.Node]bool{}, content: map[*graph.Value]*onnx.Tensor{}, budget: map[*graph.Value]int64{}, charged: map[*graph.Value]int64{}}
+	f := &folding{env: env, limit: int64(o.Limit), coded: coded(env.Model), resolved: map[*graph.Node]bool{}, waits: map[*graph.Node]bool{}, content: map[*graph.Value]*onnx.Tensor{}, budget: map[*graph.Value]int64{}, charged: map[*graph.Value]int64{}}
 	for _, g := range scopes(env.Model) {
 		for n := range g.Nodes() {
 			f.plan(n)
@@ -56,6 +57,7 @@ func fold(ctx context.Context, env *passes.Env, o FoldOptions) error {
 type folding struct {
 	env      *passes.Env
 	limit    int64
+	coded    map[*graph.Node]bool          // stays: see coded
 	resolved map[*graph.Node]bool          // nodes whose outputs need no execution of the model
 	content  map[*graph.Value]*onnx.Tensor // what is known of the outputs of resolved nodes
 	budget   map[*graph.Value]int64        // bytes of constants that go when the value goes
@@ -68,6 +70,12 @@ type folding struct {
 // plan decides about one node; nodes before it are decided.
 func (f *folding) plan(n *graph.Node) {
 	if n.Is("Constant") || feedsOutput(n) {
+		return
+	}
+	if weight, stays := f.coded[n]; stays {
+		if weight {
+			f.env.Skip(n, "a weight that is stored as codes stays so")
+		}
 		return
 	}
 	if tensors := knownOutputs(n); tensors != nil {
